@@ -1,0 +1,156 @@
+//! What the application wrote and the peer has not acknowledged.
+
+use std::collections::VecDeque;
+
+use super::{Chunk, Pool};
+
+/// A chunk for a write takes at least this much, so that small writes share allocations.
+const SMALL: usize = 2 * 1024;
+const MEDIUM: usize = 16 * 1024;
+const LARGE: usize = 64 * 1024;
+
+/// Bytes in the order they were written, addressed by offset from the oldest one that is still held.
+///
+/// ```
+/// use longwire::buffer::{Pool, SendQueue};
+/// let mut queue = SendQueue::default();
+/// queue.write(&Pool::new(), b"hello world");
+/// queue.discard(6);
+/// let mut slices = Vec::new();
+/// queue.slices(0, 3, &mut slices);
+/// assert_eq!(slices.concat(), b"wor");
+/// ```
+#[derive(Debug, Default)]
+pub struct SendQueue {
+    chunks: VecDeque<Chunk>,
+    len: usize,
+}
+
+impl SendQueue {
+    /// Bytes held.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Copies `bytes` to the end: once, into pooled chunks.
+    pub fn write(&mut self, pool: &Pool, bytes: &[u8]) {
+        let mut rest = match self.chunks.back_mut() {
+            Some(tail) => &bytes[tail.append(bytes)..],
+            None => bytes,
+        };
+        while !rest.is_empty() {
+            let mut chunk = pool.take(chunk_size(self.len, rest.len()));
+            rest = &rest[chunk.append(rest)..];
+            self.chunks.push_back(chunk);
+        }
+        self.len += bytes.len();
+    }
+
+    /// Appends an owned chunk without copying it.
+    pub fn push(&mut self, chunk: Chunk) {
+        if !chunk.is_empty() {
+            self.len += chunk.len();
+            self.chunks.push_back(chunk);
+        }
+    }
+
+    /// Drops the oldest `count` bytes; allocations that hold nothing else return to their pool.
+    ///
+    /// # Panics
+    /// If fewer are held.
+    pub fn discard(&mut self, count: usize) {
+        assert!(count <= self.len, "discard of bytes that were never written");
+        self.len -= count;
+        let mut left = count;
+        while left > 0 {
+            let head = &mut self.chunks[0];
+            if head.len() > left {
+                head.advance(left);
+                return;
+            }
+            left -= head.len();
+            self.chunks.pop_front();
+        }
+        if self.chunks.is_empty() {
+            self.chunks = VecDeque::new(); // an idle connection holds no queue
+        }
+    }
+
+    /// Appends to `slices` the pieces that make up the `len` bytes from `offset` on.
+    pub fn slices<'a>(&'a self, offset: usize, len: usize, slices: &mut Vec<&'a [u8]>) {
+        let mut skip = offset;
+        let mut left = len;
+        for chunk in &self.chunks {
+            if left == 0 {
+                return;
+            }
+            if skip >= chunk.len() {
+                skip -= chunk.len();
+                continue;
+            }
+            let take = left.min(chunk.len() - skip);
+            slices.push(&chunk[skip..skip + take]);
+            skip = 0;
+            left -= take;
+        }
+    }
+}
+
+/// Small for a first short write, large once a stream is flowing.
+fn chunk_size(queued: usize, wanted: usize) -> usize {
+    match queued + wanted {
+        0..=SMALL => SMALL,
+        ..=MEDIUM => MEDIUM,
+        _ => LARGE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(queue: &SendQueue, offset: usize, len: usize) -> Vec<u8> {
+        let mut slices = Vec::new();
+        queue.slices(offset, len, &mut slices);
+        slices.concat()
+    }
+
+    #[test]
+    fn ranges_cross_chunks() {
+        let pool = Pool::new();
+        let mut queue = SendQueue::default();
+        let data: Vec<u8> = (0..200_000u32).map(|i| (i % 251) as u8).collect();
+        for part in data.chunks(3_333) {
+            queue.write(&pool, part);
+        }
+        assert_eq!(queue.len(), data.len());
+        assert_eq!(bytes(&queue, 60_000, 70_000), &data[60_000..130_000]);
+        queue.discard(65_000);
+        assert_eq!(bytes(&queue, 0, 1_000), &data[65_000..66_000]);
+        assert_eq!(bytes(&queue, 134_000, 9_999), &data[199_000..]);
+    }
+
+    #[test]
+    fn an_empty_queue_holds_no_memory() {
+        let mut queue = SendQueue::default();
+        queue.write(&Pool::new(), b"abc");
+        queue.discard(3);
+        assert!(queue.is_empty());
+        assert_eq!(queue.chunks.capacity(), 0);
+    }
+
+    #[test]
+    fn owned_chunks_keep_their_place() {
+        let pool = Pool::new();
+        let mut queue = SendQueue::default();
+        queue.write(&pool, b"one ");
+        queue.push(Chunk::copy_of(b"two "));
+        queue.write(&pool, b"three");
+        assert_eq!(bytes(&queue, 0, 13), b"one two three");
+    }
+}

@@ -1,0 +1,3 @@
+//! The `longwire` command.
+
+fn main() {}

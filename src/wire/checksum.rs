@@ -1,0 +1,108 @@
+//! The Internet checksum (RFC 1071).
+
+use std::net::IpAddr;
+
+use super::Protocol;
+
+/// A running one's-complement sum.
+///
+/// Parts may be added in any order as long as each but the last has an even length.
+///
+/// ```
+/// use longwire::wire::Checksum;
+/// let mut sum = Checksum::default();
+/// sum.add(&[0x45, 0x00, 0x00, 0x1c]);
+/// assert_eq!(sum.finish(), !(0x4500 + 0x001c));
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Checksum(u64);
+
+impl Checksum {
+    /// Continues from a partial sum, such as the one a header carries for the device to complete.
+    pub const fn from_partial(partial: u16) -> Self {
+        Checksum(partial as u64)
+    }
+
+    /// Adds bytes; an odd last byte is padded with zero.
+    pub fn add(&mut self, bytes: &[u8]) {
+        // One's-complement addition does not care about the word size (RFC 1071 2C): four bytes at a time, folded
+        // at the end. 2^32 words would be needed to overflow the accumulator; a packet has 2^14.
+        let (words, rest) = bytes.as_chunks::<4>();
+        let mut sum: u64 = words.iter().map(|&word| u64::from(u32::from_be_bytes(word))).sum();
+        let mut tail = [0; 4];
+        tail[..rest.len()].copy_from_slice(rest);
+        sum += u64::from(u32::from_be_bytes(tail));
+        self.0 += fold(sum);
+    }
+
+    /// Adds one 16-bit word.
+    pub fn add_word(&mut self, word: u16) {
+        self.0 += u64::from(word);
+    }
+
+    /// The sum so far, folded and not inverted.
+    pub fn partial(self) -> u16 {
+        fold(self.0) as u16
+    }
+
+    /// The value for the header field.
+    pub fn finish(self) -> u16 {
+        !self.partial()
+    }
+}
+
+/// Folds the carries back in until 16 bits are left.
+const fn fold(mut sum: u64) -> u64 {
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    sum
+}
+
+/// The sum over the pseudo-header of TCP, UDP and ICMPv6 (RFC 9293 3.1, RFC 8200 8.1). Addresses of different
+/// families have no pseudo-header in common; the sum over both is returned and will not match anything.
+pub fn pseudo_header_sum(src: IpAddr, dst: IpAddr, protocol: Protocol, len: usize) -> Checksum {
+    let mut sum = Checksum::default();
+    for address in [src, dst] {
+        match address {
+            IpAddr::V4(v4) => sum.add(&v4.octets()),
+            IpAddr::V6(v6) => sum.add(&v6.octets()),
+        }
+    }
+    sum.add_word(u16::from(protocol.0));
+    sum.0 += fold(len as u64);
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reference(bytes: &[u8]) -> u16 {
+        let mut sum = 0u32;
+        for pair in bytes.chunks(2) {
+            sum += u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0));
+        }
+        while sum > 0xffff {
+            sum = (sum & 0xffff) + (sum >> 16);
+        }
+        !(sum as u16)
+    }
+
+    #[test]
+    fn agrees_with_the_definition_for_every_length() {
+        let bytes: Vec<u8> = (0..2_000u32).map(|i| (i * 7 + 3) as u8).collect();
+        for len in 0..bytes.len() {
+            let mut sum = Checksum::default();
+            sum.add(&bytes[..len]);
+            assert_eq!(sum.finish(), reference(&bytes[..len]), "length {len}");
+        }
+    }
+
+    #[test]
+    fn largest_packet_of_ones() {
+        let mut sum = Checksum::default();
+        sum.add(&[0xff; 65_535]);
+        assert_eq!(sum.finish(), reference(&[0xff; 65_535]));
+    }
+}
