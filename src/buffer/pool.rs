@@ -10,6 +10,9 @@ const CLASSES: [usize; 3] = [2 * 1024, 16 * 1024, 66 * 1024];
 /// Free bytes a class may keep; what exceeds it goes back to the allocator.
 const FREE_BYTES_PER_CLASS: usize = 8 * 1024 * 1024;
 
+/// The free allocations of one class.
+type FreeList = Mutex<Vec<Box<[u8]>>>;
+
 /// A handle on the free lists. Cloning it shares them.
 ///
 /// ```
@@ -20,7 +23,7 @@ const FREE_BYTES_PER_CLASS: usize = 8 * 1024 * 1024;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Pool {
-    free: Arc<[Mutex<Vec<Box<[u8]>>>; CLASSES.len()]>,
+    free: Arc<[FreeList; CLASSES.len()]>,
 }
 
 impl Pool {

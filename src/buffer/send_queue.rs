@@ -104,8 +104,8 @@ impl SendQueue {
 /// Small for a first short write, large once a stream is flowing.
 fn chunk_size(queued: usize, wanted: usize) -> usize {
     match queued + wanted {
-        0..=SMALL => SMALL,
-        ..=MEDIUM => MEDIUM,
+        total if total <= SMALL => SMALL,
+        total if total <= MEDIUM => MEDIUM,
         _ => LARGE,
     }
 }
