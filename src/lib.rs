@@ -1,5 +1,9 @@
 //! **longwire**: a TCP/IP stack in user space.
 
 pub mod buffer;
+#[cfg(feature = "device")]
+pub mod device;
+pub mod stack;
+pub mod tcp;
 pub mod time;
 pub mod wire;

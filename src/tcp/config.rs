@@ -1,0 +1,89 @@
+//! What can be set: for every connection of a stack, and for one socket.
+
+use crate::time::Duration;
+
+/// Parameters of all connections of a stack. The defaults are what deployed stacks do.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Maximum segment lifetime; TIME-WAIT lasts twice that (RFC 9293 3.4.2).
+    pub msl: Duration,
+    /// Least retransmission time-out. RFC 6298 says 1 s, deployed stacks 200 ms.
+    pub min_rto: Duration,
+    /// Greatest retransmission time-out (RFC 6298 2.5).
+    pub max_rto: Duration,
+    /// Initial window in segments (RFC 6928).
+    pub initial_window: u32,
+    /// How long an acknowledgment may wait for company (RFC 9293 3.8.6.3 allows 500 ms).
+    pub delayed_ack: Duration,
+    /// How often a SYN is sent again before the connection times out.
+    pub syn_retries: u8,
+    /// How often a SYN-ACK is sent again before the half-open connection is dropped.
+    pub syn_ack_retries: u8,
+    /// How often a segment is sent again before the connection times out (RFC 9293 3.8.3, R2).
+    pub retransmission_limit: u8,
+    /// How long a connection that the application has let go waits in FIN-WAIT-2 for the peer's FIN.
+    pub fin_wait_2_timeout: Duration,
+    /// Least time between two challenge ACKs of one connection (RFC 5961 10).
+    pub challenge_ack_interval: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            msl: Duration::from_secs(30),
+            min_rto: Duration::from_millis(200),
+            max_rto: Duration::from_secs(120),
+            initial_window: 10,
+            delayed_ack: Duration::from_millis(40),
+            syn_retries: 6,
+            syn_ack_retries: 5,
+            retransmission_limit: 15,
+            fin_wait_2_timeout: Duration::from_secs(60),
+            challenge_ack_interval: Duration::from_millis(500),
+        }
+    }
+}
+
+/// Keep-alive of one connection (RFC 9293 3.8.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// Silence before the first probe.
+    pub idle: Duration,
+    /// Time between probes.
+    pub interval: Duration,
+    /// Unanswered probes after which the peer counts as gone.
+    pub count: u8,
+}
+
+impl Default for KeepAlive {
+    fn default() -> Self {
+        KeepAlive { idle: Duration::from_secs(7200), interval: Duration::from_secs(75), count: 9 }
+    }
+}
+
+/// Options of one socket. Connections accepted from a listener begin with the listener's, and share them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// Off: small writes wait while data is unacknowledged (Nagle, RFC 9293 3.7.4).
+    pub nodelay: bool,
+    /// Probing of an idle peer, off by default.
+    pub keep_alive: Option<KeepAlive>,
+    /// How long written data may stay unacknowledged (RFC 9293 3.9.1), instead of the retransmission limit.
+    pub user_timeout: Option<Duration>,
+    /// Most bytes written and not yet acknowledged.
+    pub send_buffer: usize,
+    /// Most bytes received and not yet read; the receive window.
+    pub receive_buffer: usize,
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        SocketOptions {
+            nodelay: false,
+            keep_alive: None,
+            user_timeout: None,
+            send_buffer: 1024 * 1024,
+            receive_buffer: 1024 * 1024,
+        }
+    }
+}

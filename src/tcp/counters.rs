@@ -1,0 +1,46 @@
+//! Everything a connection counts.
+
+/// Counters of all connections of a stack together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Connections opened by us.
+    pub active_opens: u64,
+    /// Connections opened by peers.
+    pub passive_opens: u64,
+    /// Connections that ended with an error.
+    pub failures: u64,
+    /// Segments that were sent, resets and SYN-ACKs included.
+    pub segments_sent: u64,
+    /// Segments that were sent again.
+    pub retransmissions: u64,
+    /// Retransmission time-outs.
+    pub rto: u64,
+    /// Fast retransmissions: recoveries entered by duplicate acknowledgments.
+    pub fast_recoveries: u64,
+    /// Resets sent.
+    pub resets_sent: u64,
+    /// Resets accepted.
+    pub resets_received: u64,
+    /// Challenge ACKs sent (RFC 5961).
+    pub challenge_acks: u64,
+    /// Challenge ACKs withheld by their rate limit.
+    pub challenge_acks_limited: u64,
+    /// Segments dropped because none of them was in the window.
+    pub out_of_window: u64,
+    /// Segments dropped by PAWS (RFC 7323 5).
+    pub paws_rejected: u64,
+    /// Segments dropped for an acknowledgment of what was never sent, or too old (RFC 5961 5).
+    pub bad_ack: u64,
+    /// Out-of-order payloads that were kept.
+    pub out_of_order: u64,
+    /// Out-of-order payloads dropped because the limit on bytes or ranges was reached.
+    pub reassembly_full: u64,
+    /// Segments dropped for missing an ACK, or carrying a SYN where none belongs.
+    pub unexpected: u64,
+    /// Zero-window probes sent.
+    pub window_probes: u64,
+    /// Keep-alive probes sent.
+    pub keep_alive_probes: u64,
+    /// Connections ended because keep-alive probes went unanswered.
+    pub keep_alive_timeouts: u64,
+}

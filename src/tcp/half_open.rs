@@ -1,0 +1,258 @@
+//! A passive connection between SYN and ACK: SYN-RECEIVED without a control block (RFC 9293 3.10.7.4).
+
+use super::{Config, Context, reset_for};
+use crate::time::{Duration, Instant};
+use crate::wire::{SeqNumber, TcpFlags, TcpHeader, TcpOptions, Timestamps};
+
+/// The shift that every SYN-ACK and SYN of ours offers: windows of up to 16 MiB, in steps of 256 bytes.
+pub(super) const WINDOW_SHIFT: u8 = 8;
+/// First SYN-ACK retransmission, doubled for each further one (RFC 6298 2.1, 5.5).
+const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What is remembered of a SYN: enough to answer it again and to build the connection from.
+#[derive(Clone, Copy, Debug)]
+pub struct HalfOpen {
+    /// Initial receive sequence number: the SYN's.
+    pub irs: SeqNumber,
+    /// Initial send sequence number: our SYN-ACK's.
+    pub iss: SeqNumber,
+    /// The MSS that we announce.
+    pub mss: u16,
+    /// The MSS that the peer announced, if it did.
+    pub peer_mss: Option<u16>,
+    /// The peer's window shift; without it neither side scales (RFC 7323 2.2).
+    pub peer_shift: Option<u8>,
+    /// Whether the peer permits SACK.
+    pub sack: bool,
+    /// The SYN's TSval, if the peer uses timestamps.
+    pub ts_recent: Option<u32>,
+    /// What we add to our clock for TSval.
+    pub timestamp_offset: u32,
+    /// The window that we announce, in bytes.
+    pub window: u16,
+    retries: u8,
+}
+
+/// What to do with a segment for a half-open connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HalfOpenReply {
+    /// Nothing; it is dropped.
+    Ignore,
+    /// Our SYN is acknowledged: build the [`Connection`](super::Connection) and give it this segment.
+    Complete,
+    /// Send this segment.
+    Answer(TcpHeader),
+    /// The peer took its SYN back: forget the entry.
+    Dead,
+}
+
+/// What to do when the SYN-ACK's timer fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HalfOpenTimeout {
+    /// Send the SYN-ACK again, and come back after this long.
+    Resend(Duration),
+    /// The peer is gone: forget the entry.
+    GiveUp,
+}
+
+impl HalfOpen {
+    /// Remembers a SYN. `mss` is what we announce, from the device's MTU; `window` the first receive window.
+    pub fn new(syn: &TcpHeader, iss: SeqNumber, timestamp_offset: u32, mss: u16, window: usize) -> HalfOpen {
+        HalfOpen {
+            irs: syn.seq,
+            iss,
+            mss,
+            peer_mss: syn.options.mss,
+            peer_shift: syn.options.window_scale,
+            sack: syn.options.sack_permitted,
+            ts_recent: syn.options.timestamps.map(|timestamps| timestamps.value),
+            timestamp_offset,
+            window: u16::try_from(window).unwrap_or(u16::MAX),
+            retries: 0,
+        }
+    }
+
+    /// How long after the SYN-ACK its timer fires for the first time.
+    pub const fn first_timeout() -> Duration {
+        FIRST_TIMEOUT
+    }
+
+    /// Handles a segment of this 4-tuple, in the order of RFC 9293 3.10.7.4.
+    pub fn handle_segment(
+        &mut self,
+        cx: &mut Context<'_>,
+        segment: &TcpHeader,
+        payload_len: usize,
+    ) -> HalfOpenReply {
+        let rcv_nxt = self.irs + 1;
+        let in_window = segment.seq.ge(rcv_nxt) && segment.seq.lt(rcv_nxt + u32::from(self.window).max(1));
+        if segment.has(TcpFlags::RST) {
+            // RFC 5961 3.2: only an exact match takes the SYN back.
+            return match (segment.seq == rcv_nxt, in_window) {
+                (true, _) => HalfOpenReply::Dead,
+                (false, true) => HalfOpenReply::Answer(self.challenge(cx)),
+                (false, false) => HalfOpenReply::Ignore,
+            };
+        }
+        if segment.has(TcpFlags::SYN) {
+            let repeated = segment.seq == self.irs && !segment.has(TcpFlags::ACK);
+            // A repeated SYN means that our answer was lost; any other gets a challenge (RFC 5961 4.2).
+            return HalfOpenReply::Answer(if repeated { self.syn_ack(cx.now) } else { self.challenge(cx) });
+        }
+        if !segment.has(TcpFlags::ACK) {
+            return HalfOpenReply::Ignore;
+        }
+        if segment.ack != self.iss + 1 {
+            return reset_for(segment, payload_len).map_or(HalfOpenReply::Ignore, HalfOpenReply::Answer);
+        }
+        if self.fails_paws(segment) || !in_window {
+            return HalfOpenReply::Answer(self.challenge(cx));
+        }
+        HalfOpenReply::Complete
+    }
+
+    /// The timer fired: how to go on.
+    pub fn handle_timeout(&mut self, config: &Config) -> HalfOpenTimeout {
+        if self.retries >= config.syn_ack_retries {
+            return HalfOpenTimeout::GiveUp;
+        }
+        self.retries += 1;
+        HalfOpenTimeout::Resend(FIRST_TIMEOUT * (1 << self.retries.min(7)))
+    }
+
+    /// Whether the SYN-ACK was sent more than once, so that the handshake gives no round-trip time (Karn) and the
+    /// first data RTO is 3 s (RFC 6298 5.7).
+    pub const fn was_retransmitted(&self) -> bool {
+        self.retries > 0
+    }
+
+    /// The SYN-ACK, without ports. Options are offered only in answer to the peer's (RFC 7323 1.3).
+    pub fn syn_ack(&self, now: Instant) -> TcpHeader {
+        TcpHeader {
+            seq: self.iss,
+            ack: self.irs + 1,
+            flags: TcpFlags::SYN | TcpFlags::ACK,
+            window: self.window,
+            options: TcpOptions {
+                mss: Some(self.mss),
+                window_scale: self.peer_shift.map(|_| WINDOW_SHIFT),
+                sack_permitted: self.sack,
+                timestamps: self.timestamps(now),
+                ..TcpOptions::default()
+            },
+            ..TcpHeader::default()
+        }
+    }
+
+    fn challenge(&self, cx: &mut Context<'_>) -> TcpHeader {
+        cx.counters.challenge_acks += 1;
+        TcpHeader {
+            seq: self.iss + 1,
+            ack: self.irs + 1,
+            flags: TcpFlags::ACK,
+            window: if self.peer_shift.is_some() { self.window >> WINDOW_SHIFT } else { self.window },
+            options: TcpOptions { timestamps: self.timestamps(cx.now), ..TcpOptions::default() },
+            ..TcpHeader::default()
+        }
+    }
+
+    fn timestamps(&self, now: Instant) -> Option<Timestamps> {
+        self.ts_recent.map(|echo| Timestamps { value: timestamp_value(now, self.timestamp_offset), echo })
+    }
+
+    fn fails_paws(&self, segment: &TcpHeader) -> bool {
+        match (self.ts_recent, segment.options.timestamps) {
+            (Some(recent), Some(timestamps)) => SeqNumber(timestamps.value).lt(SeqNumber(recent)),
+            _ => false,
+        }
+    }
+}
+
+/// TSval at `now`: a clock of 1 ms behind a per-connection offset (RFC 7323 5.4).
+pub(super) fn timestamp_value(now: Instant, offset: u32) -> u32 {
+    (now.as_millis() as u32).wrapping_add(offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buffer::Pool;
+    use crate::tcp::Counters;
+
+    const CLIENT: u32 = 1000;
+    const SERVER: u32 = 5000;
+
+    fn syn() -> TcpHeader {
+        TcpHeader { seq: SeqNumber(CLIENT), flags: TcpFlags::SYN, window: 64_000, ..TcpHeader::default() }
+    }
+
+    fn segment(seq: u32, ack: u32, flags: TcpFlags) -> TcpHeader {
+        TcpHeader { seq: SeqNumber(seq), ack: SeqNumber(ack), flags, ..TcpHeader::default() }
+    }
+
+    fn reply(segment: TcpHeader) -> HalfOpenReply {
+        let (config, pool, mut counters) = (Config::default(), Pool::new(), Counters::default());
+        let mut cx = Context { now: Instant::ZERO, config: &config, pool: &pool, counters: &mut counters };
+        HalfOpen::new(&syn(), SeqNumber(SERVER), 0, 1460, 65_535).handle_segment(&mut cx, &segment, 0)
+    }
+
+    #[test]
+    fn the_right_ack_completes() {
+        assert_eq!(reply(segment(CLIENT + 1, SERVER + 1, TcpFlags::ACK)), HalfOpenReply::Complete);
+    }
+
+    #[test]
+    fn rfc_9293_3_10_7_4_a_wrong_ack_is_reset() {
+        let HalfOpenReply::Answer(reset) = reply(segment(CLIENT + 1, SERVER + 2, TcpFlags::ACK)) else {
+            panic!()
+        };
+        assert_eq!((reset.seq, reset.flags), (SeqNumber(SERVER + 2), TcpFlags::RST));
+    }
+
+    #[test]
+    fn a_repeated_syn_draws_the_syn_ack_again() {
+        let HalfOpenReply::Answer(answer) = reply(syn()) else { panic!() };
+        assert_eq!(answer.flags, TcpFlags::SYN | TcpFlags::ACK);
+        assert_eq!((answer.seq, answer.ack), (SeqNumber(SERVER), SeqNumber(CLIENT + 1)));
+    }
+
+    #[test]
+    fn rfc_5961_3_2_resets_must_match_exactly() {
+        assert_eq!(reply(segment(CLIENT + 1, 0, TcpFlags::RST)), HalfOpenReply::Dead);
+        assert!(matches!(reply(segment(CLIENT + 2, 0, TcpFlags::RST)), HalfOpenReply::Answer(_)));
+        assert_eq!(reply(segment(CLIENT + 100_000, 0, TcpFlags::RST)), HalfOpenReply::Ignore);
+    }
+
+    #[test]
+    fn rfc_7323_1_3_options_are_offered_only_in_answer() {
+        let bare = HalfOpen::new(&syn(), SeqNumber(SERVER), 0, 1460, 65_535).syn_ack(Instant::ZERO);
+        assert_eq!(bare.options, TcpOptions { mss: Some(1460), ..TcpOptions::default() });
+
+        let mut rich = syn();
+        rich.options.window_scale = Some(3);
+        rich.options.sack_permitted = true;
+        rich.options.timestamps = Some(Timestamps { value: 77, echo: 0 });
+        let answer =
+            HalfOpen::new(&rich, SeqNumber(SERVER), 0, 1460, 65_535).syn_ack(Instant::from_millis(3));
+        assert_eq!(answer.options.timestamps, Some(Timestamps { value: 3, echo: 77 }));
+        assert!(answer.options.sack_permitted);
+        assert_eq!(answer.options.window_scale, Some(WINDOW_SHIFT));
+    }
+
+    #[test]
+    fn syn_ack_retries_double_and_end() {
+        let mut half = HalfOpen::new(&syn(), SeqNumber(SERVER), 0, 1460, 65_535);
+        let config = Config::default();
+        let waits: Vec<u64> = std::iter::from_fn(|| match half.handle_timeout(&config) {
+            HalfOpenTimeout::Resend(wait) => Some(wait.as_secs()),
+            HalfOpenTimeout::GiveUp => None,
+        })
+        .collect();
+        assert_eq!(waits, [2, 4, 8, 16, 32]);
+    }
+
+    #[test]
+    fn it_is_small() {
+        assert!(size_of::<HalfOpen>() <= 48, "{} bytes", size_of::<HalfOpen>());
+    }
+}

@@ -1,0 +1,45 @@
+//! What a connection tells about itself.
+
+use super::State;
+use crate::time::Duration;
+
+/// A snapshot of a connection, with what `ss -i` shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TcpInfo {
+    /// State.
+    pub state: State,
+    /// Smoothed round-trip time, if one was measured.
+    pub srtt: Option<Duration>,
+    /// Its variation.
+    pub rttvar: Duration,
+    /// Smallest round-trip time seen.
+    pub min_rtt: Option<Duration>,
+    /// Current retransmission time-out.
+    pub rto: Duration,
+    /// Congestion window in bytes.
+    pub cwnd: u32,
+    /// Slow-start threshold in bytes, `u32::MAX` until the first loss.
+    pub ssthresh: u32,
+    /// The peer's window in bytes.
+    pub snd_wnd: u32,
+    /// Our window in bytes.
+    pub rcv_wnd: u32,
+    /// Effective send MSS in bytes, options not counted.
+    pub snd_mss: u16,
+    /// Bytes written and not acknowledged.
+    pub send_queue: usize,
+    /// Bytes received and not read.
+    pub receive_queue: usize,
+    /// Bytes sent and not acknowledged.
+    pub in_flight: u32,
+    /// Consecutive retransmission time-outs.
+    pub backoff: u8,
+    /// Segments retransmitted in the life of the connection.
+    pub retransmissions: u32,
+    /// Whether timestamps are in use.
+    pub timestamps: bool,
+    /// Whether SACK is in use.
+    pub sack: bool,
+    /// Our and the peer's window shift, if scaling is in use.
+    pub window_scale: Option<(u8, u8)>,
+}

@@ -1,0 +1,28 @@
+//! One TCP connection: handshake, input, output, recovery, congestion, receive, close (RFC 9293).
+//!
+//! Sans-IO: a [`Connection`] is a value. Time comes in through [`Context`], segments through
+//! [`Connection::handle_segment`] and [`Connection::poll_transmit`]. It knows no addresses and no ports: its caller,
+//! the stack, keeps those and fills them in. A half-open passive connection is a [`HalfOpen`], a connection in
+//! TIME-WAIT a [`TimeWait`]; both are small, and the stack may hold very many of them.
+
+mod config;
+mod connection;
+mod counters;
+mod error;
+mod half_open;
+mod info;
+mod isn;
+mod reset;
+mod state;
+mod time_wait;
+
+pub use config::{Config, KeepAlive, SocketOptions};
+pub use connection::{Connection, Context, Events, Open, OutSegment, SegmentMeta, SegmentSink, Transmit};
+pub use counters::Counters;
+pub use error::Error;
+pub use half_open::{HalfOpen, HalfOpenReply, HalfOpenTimeout};
+pub use info::TcpInfo;
+pub use isn::IsnGenerator;
+pub use reset::reset_for;
+pub use state::State;
+pub use time_wait::{TimeWait, TimeWaitReply};
