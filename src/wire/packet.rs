@@ -1,6 +1,6 @@
 //! A packet on its way between a stack and a device.
 
-use std::time::Duration;
+use crate::time::Instant;
 
 /// What the device knows about the checksum of a packet that it read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -15,9 +15,8 @@ pub enum ChecksumState {
 /// What came with a packet.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PacketMeta {
-    /// When the device read it, counted from the epoch of the driver's instants: a plain number, as formats know no
-    /// time. Round-trip times end here, so that queueing inside the stack is not network delay.
-    pub received_at: Duration,
+    /// When the device read it. Round-trip times end here, so that queueing inside the stack is not network delay.
+    pub received_at: Instant,
     /// Whether the transport checksum still has to be verified.
     pub checksum: ChecksumState,
     /// The size of the segments that were merged into this packet, 0 if it is as it was on the wire.
