@@ -1,0 +1,37 @@
+//! The syntax of HTTP/1.x messages (RFC 9112): heads, framing, bodies.
+//!
+//! Everything is incremental: input arrives in pieces of any size, and a piece is looked at once. What has arrived
+//! of a head is bounded by [`HeadLimits`]; body bytes are lent from the input and never stored here.
+
+mod body;
+mod chunked;
+mod fields;
+mod framing;
+mod head;
+mod request;
+mod response;
+
+pub use body::{BodyDecoder, Decoded};
+pub use chunked::{ChunkedDecoder, LAST_CHUNK, write_chunk_size};
+pub use fields::{ConnectionOptions, list_items};
+pub use framing::{Framing, request_framing, response_framing};
+pub use head::{HeadBuffer, HeadLimits, HeadProgress};
+pub use request::{parse_request, write_request_head};
+pub use response::{parse_response, write_status_line};
+
+use ::http::HeaderMap;
+
+/// Appends `headers` as field lines, each with its CRLF. Values cannot smuggle a line end: their type excludes it.
+pub fn write_fields(out: &mut Vec<u8>, headers: &HeaderMap) {
+    for (name, value) in headers {
+        write_field(out, name.as_str(), value.as_bytes());
+    }
+}
+
+/// Appends one field line with its CRLF. `value` must not contain CR or LF.
+pub fn write_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}

@@ -1,0 +1,210 @@
+//! Request heads (RFC 9112 3), read and written.
+
+use std::mem::MaybeUninit;
+
+use ::http::header::{EXPECT, HOST};
+use ::http::uri::Authority;
+use ::http::{HeaderMap, Method, Request, Uri, Version};
+
+use super::fields::header_map;
+use super::{list_items, write_fields};
+use crate::http::BadMessage;
+
+/// Parses a complete head, as [`HeadBuffer`](super::HeadBuffer) delivers it, with `fields` field lines.
+///
+/// # Errors
+/// Everything that the head alone can be refused for; the framing of the body is looked at separately, by
+/// [`request_framing`](super::request_framing).
+pub fn parse_request(head: &[u8], fields: usize) -> Result<Request<()>, BadMessage> {
+    let mut storage = vec![MaybeUninit::uninit(); fields];
+    let mut parsed = httparse::Request::new(&mut []);
+    match parsed.parse_with_uninit_headers(head, &mut storage) {
+        Ok(httparse::Status::Complete(len)) if len == head.len() => {}
+        Ok(_) => return Err(BadMessage::Syntax),
+        Err(httparse::Error::Version) => return Err(version_error(head)),
+        Err(httparse::Error::TooManyHeaders) => return Err(BadMessage::TooManyFields),
+        Err(_) => return Err(BadMessage::Syntax),
+    }
+    let method = parsed.method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
+    let method = method.ok_or(BadMessage::Syntax)?;
+    let uri = parse_target(&method, parsed.path.unwrap_or_default())?;
+    let version = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
+    let headers = header_map(parsed.headers)?;
+    check_host(version, &headers)?;
+    if list_items(&headers, &EXPECT).any(|item| !item.eq_ignore_ascii_case("100-continue")) {
+        return Err(BadMessage::Expectation);
+    }
+
+    let mut request = Request::new(());
+    *request.method_mut() = method;
+    *request.uri_mut() = uri;
+    *request.version_mut() = version;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// Appends the head of a request for `target` (origin-form, or what a proxy wants), empty line included.
+pub fn write_request_head(out: &mut Vec<u8>, method: &Method, target: &str, headers: &HeaderMap) {
+    out.extend_from_slice(method.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(target.as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    write_fields(out, headers);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// A version that is well formed and not ours is 505, anything else where a version belongs is 400.
+fn version_error(head: &[u8]) -> BadMessage {
+    let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let words: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
+    match words[..] {
+        [_, _, [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9']] => BadMessage::Version,
+        _ => BadMessage::Syntax,
+    }
+}
+
+/// RFC 9112 3.2: the four forms.
+fn parse_target(method: &Method, target: &str) -> Result<Uri, BadMessage> {
+    if method == Method::CONNECT {
+        return Err(BadMessage::Connect);
+    }
+    // A fragment never belongs into a target; the URI parser would drop it silently.
+    if target.contains('#') {
+        return Err(BadMessage::Target);
+    }
+    let uri: Uri = target.parse().map_err(|_| BadMessage::Target)?;
+    let allowed = if target == "*" {
+        method == Method::OPTIONS
+    } else if target.starts_with('/') {
+        uri.authority().is_none()
+    } else {
+        let known_scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+        known_scheme && uri.authority().is_some_and(is_plain_host)
+    };
+    if allowed { Ok(uri) } else { Err(BadMessage::Target) }
+}
+
+/// RFC 9112 3.2: exactly one in HTTP/1.1, at most one in HTTP/1.0. It may be empty.
+fn check_host(version: Version, headers: &HeaderMap) -> Result<(), BadMessage> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let Some(host) = hosts.next() else {
+        return if version == Version::HTTP_10 { Ok(()) } else { Err(BadMessage::Host) };
+    };
+    if hosts.next().is_some() {
+        return Err(BadMessage::Host);
+    }
+    if host.is_empty() || Authority::try_from(host.as_bytes()).is_ok_and(|host| is_plain_host(&host)) {
+        return Ok(());
+    }
+    Err(BadMessage::Host)
+}
+
+/// RFC 9110 4.2.4: user information is a trap for whoever reads it, and has no place here.
+fn is_plain_host(authority: &Authority) -> bool {
+    !authority.as_str().contains('@') && !authority.host().is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::message::{HeadBuffer, HeadLimits, HeadProgress};
+
+    fn parse(head: &str) -> Result<Request<()>, BadMessage> {
+        parse_bytes(head.as_bytes())
+    }
+
+    fn parse_bytes(head: &[u8]) -> Result<Request<()>, BadMessage> {
+        let mut buffer = HeadBuffer::default();
+        let HeadProgress::Complete { head, .. } = buffer.feed(head, &HeadLimits::default())? else {
+            panic!("the head is not complete")
+        };
+        let fields = head.iter().filter(|&&byte| byte == b'\n').count() - 2;
+        parse_request(head, fields)
+    }
+
+    #[test]
+    fn a_head_becomes_a_request() {
+        let request = parse("GET /a/b?c=d HTTP/1.1\r\nHost: x:80\r\nA:  1 \r\nA: 2\r\n\r\n").unwrap();
+        assert_eq!(request.method(), Method::GET);
+        assert_eq!(request.uri().path(), "/a/b");
+        assert_eq!(request.uri().query(), Some("c=d"));
+        assert_eq!(request.version(), Version::HTTP_11);
+        let values: Vec<_> = request.headers().get_all("a").iter().collect();
+        assert_eq!(values, ["1", "2"]);
+        // RFC 9112 2.2: a single LF may end a line, so that a person can type a request into nc.
+        assert_eq!(parse("GET / HTTP/1.1\nHost: x\n\n").unwrap().headers()[HOST], "x");
+    }
+
+    #[test]
+    fn forms_of_target() {
+        let uri =
+            |line: &str| parse(&format!("{line} HTTP/1.1\r\nHost: h\r\n\r\n")).map(|r| r.uri().to_string());
+        assert_eq!(uri("GET /"), Ok("/".into()));
+        assert_eq!(uri("GET //two"), Ok("//two".into()));
+        assert_eq!(uri("GET http://h:8080/x?y"), Ok("http://h:8080/x?y".into()));
+        assert_eq!(uri("OPTIONS *"), Ok("*".into()));
+        assert_eq!(uri("CONNECT h:443"), Err(BadMessage::Connect));
+        for bad in
+            ["GET *", "GET h:80", "GET x", "GET http://", "GET http://u@h/", "GET ftp://h/", "GET /a#b"]
+        {
+            assert_eq!(uri(bad), Err(BadMessage::Target), "{bad}");
+        }
+    }
+
+    #[test]
+    fn grammar_that_smuggles_is_refused() {
+        let cases: [&[u8]; 14] = [
+            b"GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n c\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: h\r\nA : b\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: h\r\nA: b\rc\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: h\r\nA: b\0c\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: h\r\nA\0: b\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: h\r\nA: \x0bchunked\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: h\r\n: b\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: h\r\nno colon\r\n\r\n",
+            b"GET / HTTP/1.1\r\n Host: h\r\n\r\n",
+            b"GET / HTTP/1.1\rHost: h\r\n\r\n",
+            b"GET /\r\n\r\n",
+            b"GE(T / HTTP/1.1\r\nHost: h\r\n\r\n",
+            b"GET / HTTQ/1.1\r\nHost: h\r\n\r\n",
+            b"GET /a b HTTP/1.1\r\nHost: h\r\n\r\n",
+        ];
+        for input in cases {
+            let text = String::from_utf8_lossy(input);
+            assert_eq!(parse_bytes(input).err(), Some(BadMessage::Syntax), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn host_versions_and_expectations() {
+        let error = |head: &str| parse(head).err();
+        assert_eq!(error("GET / HTTP/1.1\r\n\r\n"), Some(BadMessage::Host));
+        assert_eq!(error("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"), Some(BadMessage::Host));
+        assert_eq!(error("GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n"), Some(BadMessage::Host));
+        assert_eq!(error("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"), Some(BadMessage::Host));
+        assert_eq!(error("GET / HTTP/1.1\r\nHost: u@a\r\n\r\n"), Some(BadMessage::Host));
+        assert_eq!(error("GET / HTTP/1.1\r\nHost: a, b\r\n\r\n"), Some(BadMessage::Host));
+        for host in ["", "a", "a:80", "10.9.0.2", "[fd09::2]", "[fd09::2]:80"] {
+            assert_eq!(error(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")), None, "{host}");
+        }
+        assert_eq!(error("GET / HTTP/1.0\r\n\r\n"), None);
+        assert_eq!(error("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), Some(BadMessage::Version));
+        assert_eq!(error("GET / HTTP/1.2\r\nHost: a\r\n\r\n"), Some(BadMessage::Version));
+        assert_eq!(error("PRI * HTTP/2.0\r\n\r\n"), Some(BadMessage::Version));
+        assert_eq!(error("GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n\r\n"), None);
+        let other = "GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue, more\r\n\r\n";
+        assert_eq!(error(other), Some(BadMessage::Expectation));
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, "h".parse().unwrap());
+        let mut out = Vec::new();
+        write_request_head(&mut out, &Method::PUT, "/x?y", &headers);
+        let request = parse_bytes(&out).unwrap();
+        assert_eq!((request.method(), request.uri().to_string().as_str()), (&Method::PUT, "/x?y"));
+        assert_eq!(request.headers(), &headers);
+    }
+}
