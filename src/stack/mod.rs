@@ -5,12 +5,17 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::buffer::{Chunk, Pool};
-use crate::tcp::{self, SocketOptions, TcpInfo};
-use crate::time::{Duration, Instant};
-use crate::wire::{PacketMeta, Sink};
+use crate::tcp;
 
 pub use crate::tcp::Error;
+// What the stack's own functions take and give: whoever drives it takes these from here.
+#[doc(no_inline)]
+pub use crate::{
+    buffer::{Chunk, Pool},
+    tcp::{KeepAlive, SocketOptions, TcpInfo},
+    time::{Duration, Instant},
+    wire::{OutPacket, PacketMeta, SendOutcome, Sink},
+};
 
 /// A handle on a socket (connection, listener, UDP, ICMP). A stale one fails with `Error::StaleSocket`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
