@@ -3,6 +3,8 @@
 pub mod buffer;
 #[cfg(feature = "device")]
 pub mod device;
+#[cfg(feature = "net")]
+pub mod driver;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod stack;
