@@ -1,7 +1,22 @@
 //! Where packets come from and go to.
 //!
-//! One trait, [`Device`]: the plain TUN device and the in-memory pair implement it, and the wrappers (capture,
-//! impairment, tracing) implement it around another one, the same in the command line, the tests and the simulation.
+//! Two levels, the cut between them:
+//!
+//! ```text
+//!    a stack         headers and payload apart, up to 64 KiB, checksum to be completed
+//!       │
+//!    Device          Cut<W>: cuts into packets of the MTU, completes checksums
+//!       │
+//!    WireDevice      finished packets: Capture<W> · Trace<W> · Impair<W>, in any order, around
+//!                    Plain (a TUN device) or PairEnd (memory)
+//! ```
+//!
+//! A stack is driven against a [`Device`]. Wrappers stand below the cut, around a [`WireDevice`], so that one loss is
+//! one packet and a capture shows what the wire carries: the same in the command line, the tests and the simulation.
+
+mod cut;
+mod link;
+mod pair;
 
 use std::io;
 
@@ -9,7 +24,17 @@ use crate::buffer::Chunk;
 use crate::time::Instant;
 use crate::wire::{OutPacket, PacketMeta, SendOutcome};
 
+pub use cut::{Cut, CutError, Cutter};
+pub use link::{Chance, Limit, Link, LinkConfig, LinkConfigError, LinkCounters};
+pub use pair::{PairEnd, WholeEnd, pair, whole_pair};
+
+/// Takes the name of a counter, what it counts, and its value.
+pub type CounterVisitor<'a> = dyn FnMut(&'static str, &'static str, u64) + 'a;
+
 /// A source and sink of IP packets that never blocks.
+///
+/// Whoever drives it reads until [`WouldBlock`](io::ErrorKind::WouldBlock), sends, and calls [`flush`](Device::flush)
+/// once at the end of the turn; again when the descriptor is ready or the [`deadline`](Device::deadline) has come.
 pub trait Device: Send {
     /// The largest IP packet that goes over the wire as one, in bytes.
     fn mtu(&self) -> usize;
@@ -23,15 +48,120 @@ pub trait Device: Send {
     /// Sends one packet, cutting it into segments and completing its checksum where no hardware does.
     fn send(&mut self, now: Instant, packet: &OutPacket<'_>) -> SendOutcome;
 
-    /// When the device wants to be polled again although nothing arrives: a wrapper that delays packets says here
-    /// when the next one is due.
+    /// Moves on what the device itself holds back: the rest of a super-packet, delayed packets, a capture's buffer.
+    fn flush(&mut self, _now: Instant) {}
+
+    /// When the device wants to be flushed and read again although nothing arrives: a wrapper that delays packets
+    /// says here when the next one is due.
     fn deadline(&self) -> Option<Instant> {
         None
     }
+
+    /// Shows every counter of the device and of what it is made of.
+    fn counters(&self, _visit: &mut CounterVisitor<'_>) {}
 
     /// What the event loop waits on, if there is such a thing.
     #[cfg(unix)]
     fn fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
         None
     }
+}
+
+/// A [`Device`] below the cut: what passes here is one finished packet, as a cable would carry it.
+pub trait WireDevice: Send {
+    /// The largest packet it takes, in bytes.
+    fn mtu(&self) -> usize;
+
+    /// As [`Device::receive`].
+    ///
+    /// # Errors
+    /// As [`Device::receive`].
+    fn receive(&mut self, now: Instant, packet: &mut Chunk) -> io::Result<PacketMeta>;
+
+    /// Sends one finished packet.
+    fn transmit(&mut self, now: Instant, packet: &[u8]) -> SendOutcome;
+
+    /// As [`Device::flush`].
+    fn flush(&mut self, _now: Instant) {}
+
+    /// As [`Device::deadline`].
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// As [`Device::counters`].
+    fn counters(&self, _visit: &mut CounterVisitor<'_>) {}
+
+    /// As [`Device::fd`].
+    #[cfg(unix)]
+    fn fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        None
+    }
+}
+
+impl<D: Device + ?Sized> Device for Box<D> {
+    fn mtu(&self) -> usize {
+        (**self).mtu()
+    }
+
+    fn receive(&mut self, now: Instant, packet: &mut Chunk) -> io::Result<PacketMeta> {
+        (**self).receive(now, packet)
+    }
+
+    fn send(&mut self, now: Instant, packet: &OutPacket<'_>) -> SendOutcome {
+        (**self).send(now, packet)
+    }
+
+    fn flush(&mut self, now: Instant) {
+        (**self).flush(now);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        (**self).deadline()
+    }
+
+    fn counters(&self, visit: &mut CounterVisitor<'_>) {
+        (**self).counters(visit);
+    }
+
+    #[cfg(unix)]
+    fn fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        (**self).fd()
+    }
+}
+
+impl<W: WireDevice + ?Sized> WireDevice for Box<W> {
+    fn mtu(&self) -> usize {
+        (**self).mtu()
+    }
+
+    fn receive(&mut self, now: Instant, packet: &mut Chunk) -> io::Result<PacketMeta> {
+        (**self).receive(now, packet)
+    }
+
+    fn transmit(&mut self, now: Instant, packet: &[u8]) -> SendOutcome {
+        (**self).transmit(now, packet)
+    }
+
+    fn flush(&mut self, now: Instant) {
+        (**self).flush(now);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        (**self).deadline()
+    }
+
+    fn counters(&self, visit: &mut CounterVisitor<'_>) {
+        (**self).counters(visit);
+    }
+
+    #[cfg(unix)]
+    fn fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        (**self).fd()
+    }
+}
+
+/// The meta-data of a packet that was read at `now` and about which nothing else is known.
+fn read_at(now: Instant) -> PacketMeta {
+    PacketMeta { received_at: now, ..PacketMeta::default() }
 }
