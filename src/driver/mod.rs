@@ -1,13 +1,33 @@
 //! What turns a stack: one shard is one queue of one device and one [`Stack`](crate::stack::Stack).
+//!
+//! [`Driver`] is a [`Shard`] on a thread of its own, with mio underneath. Other threads, and [`Application`]s that
+//! live on the loop's thread, hold a [`SharedStack`]. A thread that has to wait for a socket does so at a
+//! [`Waiter`].
 
 mod application;
 mod clock;
+mod event_loop;
+mod handle;
+mod residents;
 mod ringer;
+mod shard;
 mod shared;
 mod waiters;
 
 pub use application::Application;
 pub use clock::Clock;
+pub use handle::Driver;
 pub use ringer::Ringer;
+pub use shard::{Shard, Turn};
 pub use shared::SharedStack;
 pub use waiters::{Direction, Subscriber, Ticket, Waiter, Waiters};
+
+// What this module's own functions take and give.
+#[doc(no_inline)]
+pub use crate::{
+    device::Device,
+    stack::{
+        Chunk, Cidr, Config, Counters, Duration, Error, Event, Instant, KeepAlive, ListenOptions, Readiness,
+        SocketId, SocketOptions, Stack, TcpInfo,
+    },
+};

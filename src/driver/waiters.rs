@@ -29,6 +29,12 @@ impl Waiters {
         lock(&self.table).keys().copied().collect()
     }
 
+    /// Takes out of `events` those that nobody claims.
+    pub(super) fn take_unclaimed(&self, events: &mut Vec<Event>) -> Vec<Event> {
+        let table = lock(&self.table);
+        events.extract_if(.., |event| !table.contains_key(&event.socket)).collect()
+    }
+
     /// Wakes the waiters of `events` and leaves there only what nobody claims. To be called without the stack's lock.
     pub(super) fn deliver(&self, events: &mut Vec<Event>) {
         if events.is_empty() {

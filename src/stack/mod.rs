@@ -183,6 +183,11 @@ impl Stack {
     pub fn abort(&mut self, id: SocketId) -> Result<(), Error> {
         unimplemented!()
     }
+    /// Ends every connection with a reset, orphans included, and closes every listener: the stack is going away. The
+    /// resets go out at the next `poll_transmit`.
+    pub fn abort_all(&mut self) {
+        unimplemented!()
+    }
     pub fn error(&self, id: SocketId) -> Result<Option<Error>, Error> {
         unimplemented!()
     }

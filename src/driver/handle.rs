@@ -1,0 +1,86 @@
+//! A shard on a thread of its own.
+
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, JoinHandle, ThreadId};
+
+use mio::{Poll, Waker};
+
+use super::event_loop::{EventLoop, StopOrder, WAKER};
+use super::{Clock, Ringer, Shard, SharedStack};
+use crate::device::Device;
+use crate::stack::{Config, Duration, Pool, Seed, Stack};
+
+/// A running stack: a [`Shard`] and the thread that turns it.
+///
+/// Dropping it stops the thread at once and resets what is open; [`stop`](Driver::stop) is the polite way.
+#[derive(Debug)]
+pub struct Driver {
+    shared: SharedStack,
+    stop: StopOrder,
+    thread: Mutex<Option<JoinHandle<bool>>>,
+    thread_id: ThreadId,
+}
+
+impl Driver {
+    /// Starts a stack with `config` over `device`. Its keys come from the operating system.
+    ///
+    /// # Errors
+    /// The operating system refused a thread, a descriptor or random bytes.
+    pub fn start(device: Box<dyn Device>, config: Config) -> io::Result<Driver> {
+        let clock = Clock::start();
+        let stack = Stack::new(config, random_seed()?, Pool::new(), clock.now());
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        let ringer = Ringer::new(move || {
+            // An eventfd that is open takes any write; if it did not, the loop would still come at its next deadline.
+            if let Err(error) = waker.wake() {
+                log::error!("waking the loop failed: {error}");
+            }
+        });
+        let shard = Shard::new(stack, device, clock, ringer)?;
+        let shared = shard.shared().clone();
+        let stop = StopOrder::default();
+        let event_loop = EventLoop::new(shard, poll, stop.clone())?;
+        let thread = thread::Builder::new().name("longwire".into()).spawn(move || event_loop.run())?;
+        let thread_id = thread.thread().id();
+        Ok(Driver { shared, stop, thread: Mutex::new(Some(thread)), thread_id })
+    }
+
+    /// The handle for application threads, and for attaching applications.
+    pub fn shared(&self) -> &SharedStack {
+        &self.shared
+    }
+
+    /// Stops the stack: waits until every connection has ended or `timeout` is over, resets what is left, ends the
+    /// thread and closes the device. `true` if nothing had to be reset.
+    ///
+    /// It closes nothing by itself while it waits: to stop accepting, and to close what is open, is for those who
+    /// opened it. Called by an application in the loop it gives the order and returns at once, with `false`.
+    pub fn stop(&self, timeout: Duration) -> bool {
+        self.stop.give(self.shared.now() + timeout);
+        self.shared.ringer().ring();
+        if thread::current().id() == self.thread_id {
+            return false;
+        }
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        thread.is_none_or(|thread| {
+            thread.join().unwrap_or_else(|_| {
+                log::error!("the loop had panicked");
+                false
+            })
+        })
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.stop(Duration::ZERO);
+    }
+}
+
+fn random_seed() -> io::Result<Seed> {
+    let mut bytes = [0; 48];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(Seed::from_bytes(bytes))
+}

@@ -1,0 +1,218 @@
+//! One device and one stack, turned by whoever has a thread for it.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::MutexGuard;
+
+use super::residents::Residents;
+use super::shared::{AWAKE, Core, FOREVER};
+use super::{Clock, Ringer, SharedStack};
+use crate::device::Device;
+use crate::stack::{Chunk, Event, Flushed, Instant, Readiness, Stack};
+
+/// Most packets read in one turn: enough to batch, few enough for timers and applications not to wait.
+const PACKET_BUDGET: usize = 64;
+
+/// Packets after which the loop lets a waiting thread have the lock.
+const GIVE_WAY_AFTER: usize = 8;
+
+/// One device with its stack, driven by one thread: ours ([`Driver`](super::Driver)), or an event loop that you have.
+///
+/// Driving it is three calls. Whenever [`fd`](Shard::fd) is readable, the [`deadline`](Shard::deadline) has come or
+/// the ringer rings, call [`turn`](Shard::turn) until nothing [`more`](Turn::more) is left; then ask for the
+/// `deadline` and sleep. Other threads reach the stack through [`shared`](Shard::shared) all the while.
+///
+/// Dropping the shard stops the stack: the device is closed, and who waits is woken and finds it
+/// [stopped](SharedStack::is_stopped).
+pub struct Shard {
+    shared: SharedStack,
+    /// A descriptor of our own for what the device waits on, as the device itself is behind the lock.
+    fd: Option<OwnedFd>,
+    /// What the next packet is read into.
+    packet: Chunk,
+    residents: Residents,
+    /// Events that have not been delivered.
+    events: Vec<Event>,
+    /// The last read failed; the log has it.
+    receive_failed: bool,
+}
+
+/// How a turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// There is more to do at once: call [`Shard::turn`] again before sleeping.
+    pub more: bool,
+    /// The device had no room: call [`Shard::turn`] when it is writable.
+    pub full: bool,
+}
+
+impl Shard {
+    /// Puts `stack` and `device` together. `clock` is the one that the stack was made with, and `ringer` wakes the
+    /// thread that will drive this.
+    ///
+    /// # Errors
+    /// No descriptor is left for waiting on the device.
+    pub fn new(stack: Stack, device: Box<dyn Device>, clock: Clock, ringer: Ringer) -> io::Result<Shard> {
+        let fd = device.fd().map(|fd| fd.try_clone_to_owned()).transpose()?;
+        Ok(Shard {
+            shared: SharedStack::new(stack, device, clock, ringer),
+            fd,
+            packet: Chunk::default(),
+            residents: Residents::default(),
+            events: Vec::new(),
+            receive_failed: false,
+        })
+    }
+
+    /// The handle for other threads.
+    pub fn shared(&self) -> &SharedStack {
+        &self.shared
+    }
+
+    /// What to wait on: readable when there is a packet, writable when there is room after a [full](Turn::full) turn.
+    /// `None` if the device has nothing of the sort, and has to be looked at from time to time.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.fd.as_ref().map(AsFd::as_fd)
+    }
+
+    /// One turn: packets up to a budget → due timers → the applications' turns → output → each waiter woken once.
+    /// `now` is the time on [`SharedStack::clock`].
+    ///
+    /// Packets come before timers, so that a stall of ours never fires a retransmission whose acknowledgment lies in
+    /// the device's queue. Every turn reads until there is nothing, so edge-triggered readiness is enough.
+    pub fn turn(&mut self, now: Instant) -> Turn {
+        self.shared.ringer().answered();
+        self.empty_mailbox();
+        let packets_left = self.receive_and_time(now);
+        if !self.residents.is_empty() {
+            self.turn_applications();
+        }
+        let flushed = self.transmit();
+        self.wake();
+        Turn {
+            more: packets_left || flushed == Flushed::More || !self.events.is_empty(),
+            full: flushed == Flushed::Full,
+        }
+    }
+
+    /// When the next turn is due though nothing arrives; in the past: at once; `None`: never. To be asked right before
+    /// sleeping: the other threads then know how long the sleep is, and ring if they need a turn before its end.
+    pub fn deadline(&mut self) -> Option<Instant> {
+        let residents = self.residents.deadline();
+        let mut core = self.shared.lock_for_loop();
+        core.take_events(&mut self.events);
+        if !self.events.is_empty() || (core.stack.wants_transmit() && !core.full) {
+            return Some(AWAKE);
+        }
+        let deadline = core.deadline().into_iter().chain(residents).min();
+        core.asleep_until = deadline.unwrap_or(FOREVER);
+        deadline
+    }
+
+    fn empty_mailbox(&mut self) {
+        let mut mailbox = self.shared.mailbox();
+        self.events.append(&mut mailbox.events);
+        let applications = std::mem::take(&mut mailbox.applications);
+        drop(mailbox);
+        self.residents.take_in(applications);
+    }
+
+    /// Packets, then due timers. Whether packets may be left.
+    fn receive_and_time(&mut self, mut now: Instant) -> bool {
+        let Shard { shared, packet, receive_failed, .. } = self;
+        let mut core = shared.lock_for_loop();
+        core.asleep_until = AWAKE;
+        let mut packets_left = true;
+        for count in 1..=PACKET_BUDGET {
+            match receive(&mut core, now, packet) {
+                Ok(()) => *receive_failed = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    packets_left = false;
+                    if error.kind() != io::ErrorKind::WouldBlock && !std::mem::replace(receive_failed, true) {
+                        log::warn!("reading from the device failed: {error}");
+                    }
+                    break;
+                }
+            }
+            now = shared.now();
+            if count % GIVE_WAY_AFTER == 0 {
+                core = shared.give_way(core);
+            }
+        }
+        if core.stack.poll_timeout().is_some_and(|due| due <= now) {
+            core.stack.handle_timeout(now);
+        }
+        core.take_events(&mut self.events);
+        packets_left
+    }
+
+    /// The applications get what nobody has claimed; the rest stays for [`wake`](Shard::wake).
+    fn turn_applications(&mut self) {
+        coalesce(&mut self.events);
+        let unclaimed = self.shared.waiters().take_unclaimed(&mut self.events);
+        self.residents.turn(&self.shared, self.shared.now(), &unclaimed);
+    }
+
+    fn transmit(&mut self) -> Flushed {
+        let now = self.shared.now();
+        let mut core = self.shared.lock_for_loop();
+        let flushed = core.transmit(now);
+        core.take_events(&mut self.events);
+        flushed
+    }
+
+    /// Wakes each waiter once. What nobody has claimed stays for the applications' next turn.
+    fn wake(&mut self) {
+        coalesce(&mut self.events);
+        self.shared.waiters().deliver(&mut self.events);
+        if self.residents.is_empty() {
+            self.events.clear();
+        }
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        self.residents.clear();
+        self.shared.mark_stopped();
+    }
+}
+
+/// Reads one packet and gives it to the stack. Each has its own time: what waits in a queue of ours must not look
+/// like a slow network.
+fn receive(core: &mut MutexGuard<'_, Core>, now: Instant, packet: &mut Chunk) -> io::Result<()> {
+    let Core { stack, device, .. } = &mut **core;
+    let device = device.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+    if packet.capacity() == 0 {
+        *packet = stack.pool().take_largest();
+    }
+    let meta = device.receive(now, packet)?;
+    stack.handle_packet(now, packet, &meta);
+    Ok(())
+}
+
+/// Makes one event of all those of a socket.
+fn coalesce(events: &mut Vec<Event>) {
+    if events.len() < 2 {
+        return;
+    }
+    events.sort_by_key(|event| event.socket);
+    events.dedup_by(|later, earlier| {
+        let same = later.socket == earlier.socket;
+        if same {
+            earlier.kinds = union(earlier.kinds, later.kinds);
+        }
+        same
+    });
+}
+
+fn union(one: Readiness, other: Readiness) -> Readiness {
+    Readiness {
+        readable: one.readable | other.readable,
+        writable: one.writable | other.writable,
+        connected: one.connected | other.connected,
+        closed: one.closed | other.closed,
+        failed: one.failed | other.failed,
+    }
+}
