@@ -338,6 +338,10 @@ impl<W: WireDevice> Device for Cut<W> {
         self.wire.flush(now);
     }
 
+    fn holds_back(&self) -> bool {
+        !self.pending.lengths.is_empty()
+    }
+
     fn deadline(&self) -> Option<Instant> {
         self.wire.deadline()
     }

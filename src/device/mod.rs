@@ -51,6 +51,12 @@ pub trait Device: Send {
     /// Moves on what the device itself holds back: the rest of a super-packet, delayed packets, a capture's buffer.
     fn flush(&mut self, _now: Instant) {}
 
+    /// Whether it holds something back for want of room: to be flushed when the descriptor is writable, even if
+    /// nothing else is to be sent.
+    fn holds_back(&self) -> bool {
+        false
+    }
+
     /// When the device wants to be flushed and read again although nothing arrives: a wrapper that delays packets
     /// says here when the next one is due.
     fn deadline(&self) -> Option<Instant> {
@@ -114,6 +120,10 @@ impl<D: Device + ?Sized> Device for Box<D> {
 
     fn flush(&mut self, now: Instant) {
         (**self).flush(now);
+    }
+
+    fn holds_back(&self) -> bool {
+        (**self).holds_back()
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -87,12 +87,9 @@ impl Shard {
         if !self.residents.is_empty() {
             self.turn_applications();
         }
-        let flushed = self.transmit();
+        let (output_left, full) = self.transmit();
         self.wake();
-        Turn {
-            more: packets_left || flushed == Flushed::More || !self.events.is_empty(),
-            full: flushed == Flushed::Full,
-        }
+        Turn { more: packets_left || output_left || !self.events.is_empty(), full }
     }
 
     /// When the next turn is due though nothing arrives; in the past: at once; `None`: never. To be asked right before
@@ -154,12 +151,13 @@ impl Shard {
         self.residents.turn(&self.shared, self.shared.now(), &unclaimed);
     }
 
-    fn transmit(&mut self) -> Flushed {
+    /// Output. Whether its budget was too small, and whether the device was.
+    fn transmit(&mut self) -> (bool, bool) {
         let now = self.shared.now();
         let mut core = self.shared.lock_for_loop();
         let flushed = core.transmit(now);
         core.take_events(&mut self.events);
-        flushed
+        (flushed == Flushed::More, core.full)
     }
 
     /// Wakes each waiter once. What nobody has claimed stays for the applications' next turn.

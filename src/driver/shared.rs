@@ -44,7 +44,7 @@ pub(super) struct Core {
     pub(super) device: Option<Box<dyn Device>>,
     /// Until when the loop sleeps; [`AWAKE`] while it does not, and will look for work before it does.
     pub(super) asleep_until: Instant,
-    /// The device had no room for the last packet, and the loop knows.
+    /// The device had no room for all that was to be sent: the loop waits until it has.
     pub(super) full: bool,
 }
 
@@ -237,15 +237,23 @@ impl Core {
     pub(super) fn transmit(&mut self, now: Instant) -> Flushed {
         let mut sink = DeviceSink { device: self.device.as_deref_mut(), now };
         let flushed = self.stack.poll_transmit(now, &mut sink);
-        self.full = flushed == Flushed::Full;
+        self.full = self.flush_device(now) || flushed == Flushed::Full;
         flushed
     }
 
     fn transmit_socket(&mut self, now: Instant, socket: SocketId) -> Flushed {
         let mut sink = DeviceSink { device: self.device.as_deref_mut(), now };
         let flushed = self.stack.poll_transmit_socket(now, socket, &mut sink);
-        self.full |= flushed == Flushed::Full;
+        self.full |= self.flush_device(now) || flushed == Flushed::Full;
         flushed
+    }
+
+    /// The end of an output. Whether the device has to be flushed again when it has room.
+    fn flush_device(&mut self, now: Instant) -> bool {
+        self.device.as_mut().is_some_and(|device| {
+            device.flush(now);
+            device.holds_back()
+        })
     }
 
     pub(super) fn take_events(&mut self, into: &mut Vec<Event>) {
