@@ -1,0 +1,25 @@
+//! Worlds of stacks and links in virtual time.
+//!
+//! A [`World`] holds hosts, each a [`Stack`](crate::stack::Stack) with scripted applications, and links between them
+//! that delay, lose, reorder, duplicate and corrupt. It is driven by a clock that jumps to the next deadline, and by
+//! one seed: the same seed gives the same packets at the same times, which the hash of its [`Trace`] shows. A
+//! [`Scenario`] draws a whole world from a seed and says whether everything in it went as TCP promises.
+//!
+//! What a failing world prints is the seed and where it noticed; `LONGWIRE_SIM_SEEDS` and `LONGWIRE_SIM_TRACE` replay
+//! it (see `tests/simulation.rs`).
+
+mod apps;
+mod failure;
+mod host;
+mod pattern;
+mod scenario;
+mod trace;
+mod world;
+
+pub use apps::{Ending, Endpoint, Habit, Outcome, Pace, Script, Stream, Turn};
+pub use failure::Failure;
+pub use host::{Host, HostConfig, Plan};
+pub use pattern::Pattern;
+pub use scenario::{Flow, Report, Scenario, Side};
+pub use trace::{Seen, Step, Trace};
+pub use world::{Crossing, HostId, Pause, Rule, World};

@@ -1,0 +1,205 @@
+//! A whole world drawn from a seed: links, hosts, connections, applications, and what has to hold at the end.
+
+use std::net::{IpAddr, SocketAddr};
+
+use fastrand::Rng;
+
+use super::apps::{Ending, Endpoint, Habit, Pace, Script, Stream};
+use super::host::{HostConfig, Plan};
+use super::{Failure, Pattern, Trace, World};
+use crate::device::LinkConfig;
+use crate::stack::{self, Cidr, ListenOptions};
+use crate::tcp::{self, KeepAlive, SocketOptions};
+use crate::time::{Duration, Instant};
+
+mod draw;
+
+/// Virtual time after which a world has to be over: a bad link with a backed-off timer needs minutes, an endless
+/// exchange is found long before.
+const LIMIT: Duration = Duration::from_secs(8 * 3600);
+
+/// One end of the connections of a [`Flow`].
+#[derive(Clone, Debug)]
+pub struct Side {
+    /// What the application does. Its tag is set when the world is built.
+    pub script: Script,
+    /// The options of its socket.
+    pub options: SocketOptions,
+}
+
+/// Connections from one host to a listener on the other, all with the same scripts.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    /// Whether host 1 connects to host 0 instead of the other way round.
+    pub backwards: bool,
+    /// Whether it runs over IPv6.
+    pub v6: bool,
+    /// When each connection begins.
+    pub starts: Vec<Duration>,
+    /// Whether the clients choose their port themselves.
+    pub fixed_ports: bool,
+    /// The side that connects.
+    pub client: Side,
+    /// The side that listens.
+    pub server: Side,
+}
+
+impl Flow {
+    /// Whether bytes may be lost because a side goes away in the middle.
+    fn is_rude(&self) -> bool {
+        self.client.script.ending.is_rude() || self.server.script.ending.is_rude()
+    }
+}
+
+/// A world's description. Two hosts, a link each way, and what goes on between them.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The seed that everything random in the world follows from.
+    pub seed: u64,
+    /// The two hosts.
+    pub hosts: [HostConfig; 2],
+    /// The link from host 0 to host 1, and the one back.
+    pub links: [LinkConfig; 2],
+    /// Connections.
+    pub flows: Vec<Flow>,
+}
+
+/// What a world that went well tells about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The hash of its trace.
+    pub hash: u64,
+    /// Packets sent.
+    pub packets: u64,
+    /// Virtual time at its end.
+    pub ended_at: Instant,
+    /// Bytes read by the clients and by the servers, all connections of a flow together.
+    pub delivered: Vec<(u64, u64)>,
+}
+
+impl Scenario {
+    /// Draws a world.
+    pub fn from_seed(seed: u64) -> Scenario {
+        draw::scenario(seed)
+    }
+
+    /// The same world with links and devices that do nothing to a packet but carry it.
+    #[must_use]
+    pub fn without_impairment(mut self) -> Scenario {
+        for link in &mut self.links {
+            *link = LinkConfig { delay: link.delay, ..LinkConfig::default() };
+        }
+        for host in &mut self.hosts {
+            host.full_chance = 0.0;
+            host.refuse_chance = 0.0;
+        }
+        self
+    }
+
+    /// Lives through the world.
+    ///
+    /// # Errors
+    /// The first thing that goes wrong: see [`World::finish`]; or a connection that did not end as its scripts say.
+    pub fn run(&self) -> Result<Report, Failure> {
+        self.run_traced(Trace::hash_only()).0
+    }
+
+    /// As [`run`](Scenario::run), and gives the trace back.
+    pub fn run_traced(&self, trace: Trace) -> (Result<Report, Failure>, Trace) {
+        let mut world = World::new(self.seed, trace);
+        let ran = self.populate(&mut world).and_then(|()| world.finish(Instant::ZERO + LIMIT));
+        let report = ran.and_then(|()| self.report(&world));
+        (report, world.into_trace())
+    }
+
+    fn populate(&self, world: &mut World) -> Result<(), Failure> {
+        for host in &self.hosts {
+            world.add_host(host.clone());
+        }
+        world.link(0, 1, &self.links[0], &self.links[1]);
+        for (index, flow) in self.flows.iter().enumerate() {
+            self.add_flow(world, index, flow)?;
+        }
+        Ok(())
+    }
+
+    fn add_flow(&self, world: &mut World, index: usize, flow: &Flow) -> Result<(), Failure> {
+        let (client, server) = if flow.backwards { (1, 0) } else { (0, 1) };
+        let port = 1000 + index as u16;
+        let remote = SocketAddr::new(address_of(server, flow.v6), port);
+        // A client that goes away early may never have been seen by its server.
+        let expected = if flow.is_rude() { 0 } else { flow.starts.len() };
+        let options = ListenOptions {
+            backlog: flow.starts.len().max(1),
+            socket: Some(flow.server.options.clone()),
+            max_connections: None,
+        };
+        let script = Script { tag: tag(index, true), ..flow.server.script.clone() };
+        let listening = world.host_mut(server).serve(remote, options, script, expected);
+        listening.map_err(|error| world.failure(format!("listen on {remote} answered {error:?}")))?;
+        for (number, start) in flow.starts.iter().enumerate() {
+            let local = SocketAddr::new(address_of(client, flow.v6), 20_000 + port + 100 * number as u16);
+            world.host_mut(client).plan(Plan {
+                at: Instant::ZERO + *start,
+                remote,
+                local: flow.fixed_ports.then_some(local),
+                options: Some(flow.client.options.clone()),
+                script: Script { tag: tag(index, false), ..flow.client.script.clone() },
+            });
+        }
+        Ok(())
+    }
+
+    fn report(&self, world: &World) -> Result<Report, Failure> {
+        let mut delivered = Vec::new();
+        for (index, flow) in self.flows.iter().enumerate() {
+            let [clients, servers] = [false, true].map(|server| endpoints(world, tag(index, server)));
+            let judged = if flow.is_rude() { after_rudeness(&clients, &servers) } else { orderly(flow, &clients, &servers) };
+            judged.map_err(|what| world.failure(format!("flow {index}: {what}")))?;
+            let sum = |side: &[&Endpoint]| side.iter().map(|endpoint| endpoint.received()).sum();
+            delivered.push((sum(&clients), sum(&servers)));
+        }
+        let trace = world.trace();
+        Ok(Report { hash: trace.hash(), packets: trace.packets(), ended_at: world.now(), delivered })
+    }
+}
+
+const fn tag(flow: usize, server: bool) -> usize {
+    2 * flow + server as usize
+}
+
+fn endpoints(world: &World, tag: usize) -> Vec<&Endpoint> {
+    let all = world.hosts().iter().flat_map(|host| host.endpoints());
+    all.filter(|endpoint| endpoint.script().tag == tag).collect()
+}
+
+fn orderly(flow: &Flow, clients: &[&Endpoint], servers: &[&Endpoint]) -> Result<(), String> {
+    if clients.len() != flow.starts.len() || servers.len() != flow.starts.len() {
+        return Err(format!("{} clients, {} servers", clients.len(), servers.len()));
+    }
+    clients.iter().chain(servers).try_for_each(|endpoint| endpoint.verdict())
+}
+
+/// One connection, at most: an end of stream that was seen has everything before it that the other side wrote.
+fn after_rudeness(clients: &[&Endpoint], servers: &[&Endpoint]) -> Result<(), String> {
+    for (reader, writer) in clients.iter().zip(servers).flat_map(|(c, s)| [(c, s), (s, c)]) {
+        if reader.peer_finished() && reader.received() != writer.sent() {
+            return Err(format!("end of stream after {} of {} bytes", reader.received(), writer.sent()));
+        }
+    }
+    Ok(())
+}
+
+/// The address of a host of a scenario.
+fn address_of(host: usize, v6: bool) -> IpAddr {
+    let last = host as u8 + 1;
+    if v6 { IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, u16::from(last)]) } else { IpAddr::from([10, 0, 0, last]) }
+}
+
+/// The addresses of a host of a scenario, one of each family.
+fn addresses_of(host: usize) -> Vec<Cidr> {
+    vec![
+        Cidr { address: address_of(host, false), prefix: 24 },
+        Cidr { address: address_of(host, true), prefix: 64 },
+    ]
+}
