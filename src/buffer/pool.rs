@@ -1,6 +1,6 @@
 //! Free lists of allocations by size class, shared by everyone who handles chunks of one stack.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Chunk;
 
@@ -10,8 +10,13 @@ const CLASSES: [usize; 3] = [2 * 1024, 16 * 1024, 66 * 1024];
 /// Free bytes a class may keep; what exceeds it goes back to the allocator.
 const FREE_BYTES_PER_CLASS: usize = 8 * 1024 * 1024;
 
-/// The free allocations of one class.
-type FreeList = Mutex<Vec<Box<[u8]>>>;
+/// The allocations of one class.
+#[derive(Debug, Default)]
+struct Class {
+    free: Vec<Box<[u8]>>,
+    /// How many a chunk holds.
+    in_use: usize,
+}
 
 /// A handle on the free lists. Cloning it shares them.
 ///
@@ -23,7 +28,7 @@ type FreeList = Mutex<Vec<Box<[u8]>>>;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Pool {
-    free: Arc<[FreeList; CLASSES.len()]>,
+    classes: Arc<[Mutex<Class>; CLASSES.len()]>,
 }
 
 impl Pool {
@@ -38,7 +43,11 @@ impl Pool {
         let Some(class) = CLASSES.iter().position(|&size| size >= capacity) else {
             return Chunk::with_storage(vec![0; capacity].into_boxed_slice(), None);
         };
-        let recycled = self.list(class).pop();
+        let recycled = {
+            let mut class = self.class(class);
+            class.in_use += 1;
+            class.free.pop()
+        };
         let storage = recycled.unwrap_or_else(|| vec![0; CLASSES[class]].into_boxed_slice());
         Chunk::with_storage(storage, Some(self.clone()))
     }
@@ -53,17 +62,24 @@ impl Pool {
         CLASSES.into_iter().find(|&size| size >= len).unwrap_or(len)
     }
 
+    /// Bytes of the pool's allocations that chunks hold now, those larger than the largest class not counted.
+    pub fn in_use(&self) -> usize {
+        (0..CLASSES.len()).map(|class| self.class(class).in_use * CLASSES[class]).sum()
+    }
+
     pub(super) fn give_back(&self, storage: Box<[u8]>) {
         let Some(class) = CLASSES.iter().position(|&size| size == storage.len()) else { return };
-        let mut list = self.list(class);
-        if list.len() * CLASSES[class] < FREE_BYTES_PER_CLASS {
-            list.push(storage);
+        let size = CLASSES[class];
+        let mut class = self.class(class);
+        class.in_use -= 1;
+        if class.free.len() * size < FREE_BYTES_PER_CLASS {
+            class.free.push(storage);
         }
     }
 
-    fn list(&self, class: usize) -> std::sync::MutexGuard<'_, Vec<Box<[u8]>>> {
-        // A panic elsewhere cannot leave a list half changed: push and pop are all that happens under the lock.
-        self.free[class].lock().unwrap_or_else(PoisonError::into_inner)
+    fn class(&self, class: usize) -> MutexGuard<'_, Class> {
+        // A panic elsewhere cannot leave a class half changed: nothing that happens under the lock panics.
+        self.classes[class].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,8 +99,19 @@ mod tests {
         let pool = Pool::new();
         let chunks: Vec<_> = (0..400).map(|_| pool.take_largest()).collect();
         drop(chunks);
-        let kept = pool.list(CLASSES.len() - 1).len();
+        let kept = pool.class(CLASSES.len() - 1).free.len();
         assert!(kept * CLASSES[2] <= FREE_BYTES_PER_CLASS + CLASSES[2], "kept {kept}");
+    }
+
+    #[test]
+    fn what_chunks_hold_is_counted() {
+        let pool = Pool::new();
+        let (small, large) = (pool.take(1), pool.take_largest());
+        assert_eq!(pool.in_use(), CLASSES[0] + CLASSES[2]);
+        drop(small);
+        assert_eq!(pool.in_use(), CLASSES[2]);
+        drop(large);
+        assert_eq!(pool.in_use(), 0);
     }
 
     #[test]
