@@ -145,13 +145,14 @@ fn feed_trailers(
 ) -> Result<(usize, Trailers), BadMessage> {
     match buffer.feed(input, limits)? {
         HeadProgress::Partial => Ok((input.len(), None)),
-        HeadProgress::Complete { head, consumed } => Ok((consumed, Some(parse_trailers(head)?))),
+        HeadProgress::Complete { head, consumed, fields } => {
+            Ok((consumed, Some(parse_trailers(head, fields)?)))
+        }
     }
 }
 
-fn parse_trailers(section: &[u8]) -> Result<Option<HeaderMap>, BadMessage> {
-    let lines = section.iter().filter(|&&byte| byte == b'\n').count();
-    let mut fields = vec![httparse::EMPTY_HEADER; lines];
+fn parse_trailers(section: &[u8], fields: usize) -> Result<Option<HeaderMap>, BadMessage> {
+    let mut fields = vec![httparse::EMPTY_HEADER; fields];
     match httparse::parse_headers(section, &mut fields) {
         Ok(httparse::Status::Complete((_, []))) => Ok(None),
         Ok(httparse::Status::Complete((_, fields))) => header_map(fields).map(Some),
@@ -163,8 +164,11 @@ fn parse_trailers(section: &[u8]) -> Result<Option<HeaderMap>, BadMessage> {
 mod tests {
     use super::*;
 
-    /// Feeds `input` in pieces of `step` bytes; gives the body, the trailers and what was left over.
-    fn decode(input: &[u8], step: usize) -> Result<Option<(Vec<u8>, Option<HeaderMap>, usize)>, BadMessage> {
+    /// The body, the trailers and how much was left over.
+    type Whole = (Vec<u8>, Option<HeaderMap>, usize);
+
+    /// Feeds `input` in pieces of `step` bytes.
+    fn decode(input: &[u8], step: usize) -> Result<Option<Whole>, BadMessage> {
         let mut decoder = ChunkedDecoder::default();
         let mut body = Vec::new();
         let mut at = 0;

@@ -30,6 +30,8 @@ pub enum HeadProgress<'a> {
         head: &'a [u8],
         /// Bytes of the input that are used up.
         consumed: usize,
+        /// Number of field lines.
+        fields: usize,
     },
 }
 
@@ -65,7 +67,7 @@ impl HeadBuffer {
     }
 
     /// Field lines seen so far.
-    pub fn fields(&self) -> usize {
+    fn fields(&self) -> usize {
         if self.trailers { self.lines } else { self.lines.saturating_sub(1) }
     }
 
@@ -100,11 +102,12 @@ impl HeadBuffer {
     }
 
     fn complete<'a>(&'a mut self, input: &'a [u8], begin: usize, end: usize) -> HeadProgress<'a> {
+        let fields = self.fields();
         if self.bytes.is_empty() {
-            return HeadProgress::Complete { head: &input[begin..end], consumed: end };
+            return HeadProgress::Complete { head: &input[begin..end], consumed: end, fields };
         }
         self.bytes.extend_from_slice(&input[begin..end]);
-        HeadProgress::Complete { head: &self.bytes, consumed: end }
+        HeadProgress::Complete { head: &self.bytes, consumed: end, fields }
     }
 
     /// Adds the rest of a line, without its LF, and says whether the line was empty.
@@ -151,14 +154,14 @@ mod tests {
     fn whole(input: &[u8]) -> Result<Option<(Vec<u8>, usize)>, BadMessage> {
         match HeadBuffer::default().feed(input, &LIMITS)? {
             HeadProgress::Partial => Ok(None),
-            HeadProgress::Complete { head, consumed } => Ok(Some((head.to_vec(), consumed))),
+            HeadProgress::Complete { head, consumed, .. } => Ok(Some((head.to_vec(), consumed))),
         }
     }
 
     fn bytewise(input: &[u8]) -> Result<Option<(Vec<u8>, usize)>, BadMessage> {
         let mut buffer = HeadBuffer::default();
         for (index, byte) in input.iter().enumerate() {
-            if let HeadProgress::Complete { head, consumed } =
+            if let HeadProgress::Complete { head, consumed, .. } =
                 buffer.feed(std::slice::from_ref(byte), &LIMITS)?
             {
                 assert_eq!(consumed, 1);
@@ -170,7 +173,8 @@ mod tests {
 
     #[test]
     fn ends_at_the_empty_line_however_it_is_cut() {
-        let cases: [(&[u8], Result<Option<(&[u8], usize)>, BadMessage>); 12] = [
+        type Expected = Result<Option<(&'static [u8], usize)>, BadMessage>;
+        let cases: [(&[u8], Expected); 12] = [
             (b"GET\r\n\r\nrest", Ok(Some((b"GET\r\n\r\n", 7)))),
             (b"GET\n\nrest", Ok(Some((b"GET\n\n", 5)))),
             (b"GET\r\nA: b\r\n\r\n", Ok(Some((b"GET\r\nA: b\r\n\r\n", 13)))),
@@ -204,10 +208,10 @@ mod tests {
     fn trailers_end_at_the_first_empty_line() {
         let mut buffer = HeadBuffer::for_trailers();
         let progress = buffer.feed(b"\r\nGET", &LIMITS).unwrap();
-        assert_eq!(progress, HeadProgress::Complete { head: b"\r\n", consumed: 2 });
+        assert_eq!(progress, HeadProgress::Complete { head: b"\r\n", consumed: 2, fields: 0 });
         let mut buffer = HeadBuffer::for_trailers();
         assert_eq!(buffer.feed(b"A: b\r", &LIMITS), Ok(HeadProgress::Partial));
         let progress = buffer.feed(b"\n\r\nGET", &LIMITS).unwrap();
-        assert_eq!(progress, HeadProgress::Complete { head: b"A: b\r\n\r\n", consumed: 3 });
+        assert_eq!(progress, HeadProgress::Complete { head: b"A: b\r\n\r\n", consumed: 3, fields: 1 });
     }
 }

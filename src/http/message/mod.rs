@@ -14,6 +14,7 @@ mod response;
 pub use body::{BodyDecoder, Decoded};
 pub use chunked::{ChunkedDecoder, LAST_CHUNK, write_chunk_size};
 pub use fields::{ConnectionOptions, list_items};
+pub(crate) use framing::is_bodyless;
 pub use framing::{Framing, request_framing, response_framing};
 pub use head::{HeadBuffer, HeadLimits, HeadProgress};
 pub use request::{parse_request, write_request_head};
@@ -28,10 +29,28 @@ pub fn write_fields(out: &mut Vec<u8>, headers: &HeaderMap) {
     }
 }
 
-/// Appends one field line with its CRLF. `value` must not contain CR or LF.
+/// Appends one field line with its CRLF, the name as `Content-Length`: names have no case, but people and old
+/// clients are used to this one. Neither `name` nor `value` may contain CR or LF.
 pub fn write_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    out.extend_from_slice(name.as_bytes());
+    let mut begins_word = true;
+    out.extend(name.bytes().map(|byte| {
+        let written = if begins_word { byte.to_ascii_uppercase() } else { byte };
+        begins_word = byte == b'-';
+        written
+    }));
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn field_names_are_written_as_people_write_them() {
+        let mut out = Vec::new();
+        write_field(&mut out, "x-frame-options", b"a-b");
+        assert_eq!(out, b"X-Frame-Options: a-b\r\n");
+    }
 }

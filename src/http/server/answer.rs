@@ -1,0 +1,166 @@
+//! Heads of answers, and the framing of their bodies.
+
+use std::io::Write as _;
+
+use ::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, SERVER, TRANSFER_ENCODING};
+use ::http::{HeaderMap, HeaderValue, Response, StatusCode};
+
+use super::ServerConfig;
+use super::exchange::Asked;
+use super::output::{Output, Piece};
+use crate::http::Date;
+use crate::http::message::{
+    LAST_CHUNK, is_bodyless, write_chunk_size, write_field, write_fields, write_status_line,
+};
+
+/// How long the body of an answer will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodySize {
+    /// Exactly so many bytes, announced as `Content-Length`.
+    Known(u64),
+    /// Not known yet: chunked, or to HTTP/1.0 delimited by the close.
+    Unknown,
+}
+
+/// Frames the body of one answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Encoder {
+    /// HEAD, 204, 304: whatever comes is dropped.
+    Nothing,
+    /// So many bytes are still owed.
+    Length(u64),
+    Chunked,
+    UntilClose,
+}
+
+impl Encoder {
+    pub(super) fn new(status: StatusCode, size: BodySize, asked: Asked) -> Self {
+        match size {
+            _ if asked.head_only || is_bodyless(status) => Encoder::Nothing,
+            BodySize::Known(length) => Encoder::Length(length),
+            BodySize::Unknown if asked.http_10 => Encoder::UntilClose,
+            BodySize::Unknown => Encoder::Chunked,
+        }
+    }
+
+    /// Whether nothing can follow any more.
+    pub(super) fn owes_nothing(&self) -> bool {
+        matches!(self, Encoder::Nothing | Encoder::Length(0))
+    }
+
+    /// Adds a piece of the body; what exceeds an announced length is cut off.
+    pub(super) fn push(&mut self, mut piece: Piece, output: &mut Output) {
+        match self {
+            _ if piece.is_empty() => {}
+            Encoder::Nothing => {}
+            Encoder::UntilClose => output.push(piece),
+            Encoder::Length(owed) => {
+                let len = usize::try_from(*owed).map_or(piece.len(), |owed| owed.min(piece.len()));
+                match &mut piece {
+                    Piece::Owned(bytes) => bytes.truncate(len),
+                    Piece::Borrowed(bytes) => *bytes = &bytes[..len],
+                }
+                *owed -= len as u64;
+                output.push(piece);
+            }
+            Encoder::Chunked => {
+                output.append(|out| write_chunk_size(out, piece.len()));
+                output.push(piece);
+                output.append(|out| out.extend_from_slice(b"\r\n"));
+            }
+        }
+    }
+
+    /// Ends the body. `false`: less came than was announced, and only cutting the connection can say so.
+    pub(super) fn finish(&self, trailers: Option<&HeaderMap>, output: &mut Output) -> bool {
+        match (self, trailers) {
+            (Encoder::Chunked, None) => output.append(|out| out.extend_from_slice(LAST_CHUNK)),
+            (Encoder::Chunked, Some(trailers)) => output.append(|out| {
+                out.extend_from_slice(b"0\r\n");
+                write_fields(out, trailers);
+                out.extend_from_slice(b"\r\n");
+            }),
+            (Encoder::Length(owed), _) => return *owed == 0,
+            (Encoder::Nothing | Encoder::UntilClose, _) => {}
+        }
+        true
+    }
+}
+
+/// What an answer says about the connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Persistence {
+    /// This is the last one.
+    Close,
+    /// It goes on; nothing needs to be said.
+    Silent,
+    /// It goes on, and the client asked by name: so many requests more.
+    Announced { left: Option<u32> },
+}
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+/// Fields that belong to the connection, not to the handler.
+const OURS: [HeaderName; 4] = [CONNECTION, KEEP_ALIVE, TRANSFER_ENCODING, CONTENT_LENGTH];
+
+/// Appends a head: the handler's fields, and what every answer has (RFC 9110 6.6.1, RFC 9112 6).
+pub(super) fn write_head(
+    out: &mut Vec<u8>,
+    response: &Response<BodySize>,
+    asked: Asked,
+    persistence: Persistence,
+    config: &ServerConfig,
+    date: Date,
+) {
+    let (status, headers) = (response.status(), response.headers());
+    write_status_line(out, status);
+    if !headers.contains_key(DATE) {
+        write_field(out, "date", date.as_bytes());
+    }
+    if !headers.contains_key(SERVER) {
+        write_field(out, "server", config.server.as_bytes());
+    }
+    for (name, value) in headers.iter().filter(|(name, _)| !OURS.contains(name)) {
+        write_field(out, name.as_str(), value.as_bytes());
+    }
+    // The framing is what GET would have, also for HEAD; RFC 9110 8.6 forbids a length with 204, and the length of
+    // a 304 would be that of a body nobody made.
+    match *response.body() {
+        _ if is_bodyless(status) => {}
+        BodySize::Known(length) => write_length(out, length),
+        BodySize::Unknown if asked.http_10 => {}
+        BodySize::Unknown => write_field(out, "transfer-encoding", b"chunked"),
+    }
+    match persistence {
+        Persistence::Close => write_field(out, "connection", b"close"),
+        Persistence::Silent => {}
+        Persistence::Announced { left } => write_keep_alive(out, left, config),
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_length(out: &mut Vec<u8>, length: u64) {
+    write!(out, "Content-Length: {length}\r\n").expect("writing to a Vec does not fail");
+}
+
+fn write_keep_alive(out: &mut Vec<u8>, left: Option<u32>, config: &ServerConfig) {
+    write_field(out, "connection", b"keep-alive");
+    let timeout = config.idle_timeout.map(|timeout| format!("timeout={}", timeout.as_secs()));
+    let max = left.map(|left| format!("max={left}"));
+    let parameters: Vec<String> = [timeout, max].into_iter().flatten().collect();
+    if !parameters.is_empty() {
+        write_field(out, KEEP_ALIVE.as_str(), parameters.join(", ").as_bytes());
+    }
+}
+
+/// An answer of plain text that says its status, and what was wrong if `detail` is not empty.
+pub(in crate::http) fn plain_answer(status: StatusCode, detail: &str) -> Response<Piece> {
+    let reason = status.canonical_reason().unwrap_or_default();
+    let colon = if detail.is_empty() { "" } else { ": " };
+    let text = format!("{} {reason}{colon}{detail}\n", status.as_str());
+    let mut response = Response::new(Piece::Owned(text.into_bytes()));
+    *response.status_mut() = status;
+    let text_type = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, text_type);
+    response
+}

@@ -1,0 +1,174 @@
+//! What answers a request.
+
+use std::borrow::Cow;
+use std::task::{Context, Poll};
+
+use ::http::{HeaderMap, Request, Response, StatusCode};
+
+use super::answer::{BodySize, plain_answer};
+use super::output::Piece;
+use crate::http::message::Framing;
+
+/// The next thing a handler has to say.
+#[derive(Debug)]
+pub enum Step {
+    /// The whole answer.
+    Whole(Response<Piece>),
+    /// The head of the answer; [`Step::Body`] and [`Step::End`] follow.
+    Head(Response<BodySize>),
+    /// A piece of the body.
+    Body(Piece),
+    /// The body is complete, with trailer fields if there are any (sent only if the body is chunked).
+    End(Option<HeaderMap>),
+}
+
+/// What a handler wants of the request's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Appetite {
+    /// The next piece.
+    Hungry,
+    /// Nothing until later: the client is made to wait. An answer that begins before the body was first asked for
+    /// refuses the body.
+    Later,
+    /// Nothing more at all; the rest is skipped, or the connection closed if it is long.
+    Never,
+}
+
+/// A small machine that answers one request. It must not block: it runs where packets are handled.
+///
+/// The calls come in this order: [`on_head`](Self::on_head) once; [`on_body`](Self::on_body) for each piece and
+/// [`on_end`](Self::on_end) at the end of the body, as [`appetite`](Self::appetite) allows; and
+/// [`poll_response`](Self::poll_response) after each of these, whenever output has gone, and after the waker was
+/// woken. It is dropped once its answer is complete or can no longer be delivered. A panic in any of them becomes a
+/// 500, or a cut answer, on this connection alone.
+///
+/// ```
+/// use std::task::{Context, Poll};
+/// use longwire::http::{BodySize, Handler, Step};
+///
+/// /// Ten bytes a piece, until a thousand.
+/// #[derive(Default)]
+/// struct Thousand { sent: Option<usize> }
+///
+/// impl Handler for Thousand {
+///     fn poll_response(&mut self, _: &mut Context<'_>, _budget: usize) -> Poll<Step> {
+///         Poll::Ready(match &mut self.sent {
+///             None => {
+///                 self.sent = Some(0);
+///                 Step::Head(http::Response::new(BodySize::Known(1000)))
+///             }
+///             Some(1000) => Step::End(None),
+///             Some(sent) => {
+///                 *sent += 10;
+///                 Step::Body(b"0123456789".as_slice().into())
+///             }
+///         })
+///     }
+/// }
+/// ```
+pub trait Handler: Send {
+    /// The request, and how its body is delimited.
+    fn on_head(&mut self, request: Request<()>, body: Framing) {
+        let _ = (request, body);
+    }
+
+    /// A piece of the request's body, of any size.
+    fn on_body(&mut self, piece: &[u8]) {
+        let _ = piece;
+    }
+
+    /// The request's body is complete (also when there was none).
+    fn on_end(&mut self, trailers: Option<HeaderMap>) {
+        let _ = trailers;
+    }
+
+    /// What it wants of the body now. By default nothing: what is not asked for is not read.
+    fn appetite(&self) -> Appetite {
+        Appetite::Never
+    }
+
+    /// The next step of the answer; a body piece should not be much longer than `budget` bytes. `Pending`: later,
+    /// after more of the body, or after the context's waker was woken.
+    fn poll_response(&mut self, cx: &mut Context<'_>, budget: usize) -> Poll<Step>;
+}
+
+/// Finds the handler for each request; shared by all connections of a server.
+pub trait Service: Send + Sync {
+    /// A new handler for `request`, to which it will be shown next.
+    fn handler(&self, request: &Request<()>) -> Box<dyn Handler>;
+}
+
+/// A function over whole requests as a [`Handler`]: it collects the body, up to a limit, and answers 413 beyond.
+pub struct Buffered<F> {
+    limit: usize,
+    function: F,
+    request: Request<Vec<u8>>,
+    state: Collecting,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Collecting {
+    Body,
+    Complete,
+    TooLarge,
+}
+
+impl<F: Fn(Request<Vec<u8>>) -> Response<Piece> + Send> Buffered<F> {
+    /// `function` answers requests whose body has at most `limit` bytes.
+    pub fn new(limit: usize, function: F) -> Self {
+        Self { limit, function, request: Request::new(Vec::new()), state: Collecting::Body }
+    }
+}
+
+impl<F: Fn(Request<Vec<u8>>) -> Response<Piece> + Send> Handler for Buffered<F> {
+    fn on_head(&mut self, request: Request<()>, body: Framing) {
+        // Nothing is reserved for what is only announced: the announcement costs the client nothing.
+        if matches!(body, Framing::Length(length) if length > self.limit as u64) {
+            self.state = Collecting::TooLarge;
+        }
+        self.request = request.map(|()| Vec::new());
+    }
+
+    fn on_body(&mut self, piece: &[u8]) {
+        let body = self.request.body_mut();
+        if body.len() + piece.len() > self.limit {
+            self.state = Collecting::TooLarge;
+            *body = Vec::new();
+        } else if self.state == Collecting::Body {
+            body.extend_from_slice(piece);
+        }
+    }
+
+    fn on_end(&mut self, _trailers: Option<HeaderMap>) {
+        if self.state == Collecting::Body {
+            self.state = Collecting::Complete;
+        }
+    }
+
+    fn appetite(&self) -> Appetite {
+        if self.state == Collecting::TooLarge { Appetite::Never } else { Appetite::Hungry }
+    }
+
+    fn poll_response(&mut self, _cx: &mut Context<'_>, _budget: usize) -> Poll<Step> {
+        match self.state {
+            Collecting::Body => Poll::Pending,
+            Collecting::Complete => {
+                let request = std::mem::replace(&mut self.request, Request::new(Vec::new()));
+                Poll::Ready(Step::Whole((self.function)(request)))
+            }
+            Collecting::TooLarge => Poll::Ready(Step::Whole(plain_answer(StatusCode::PAYLOAD_TOO_LARGE, ""))),
+        }
+    }
+}
+
+/// A ready answer as a handler.
+pub(super) struct Ready(pub(super) Option<Response<Piece>>);
+
+impl Handler for Ready {
+    fn poll_response(&mut self, _cx: &mut Context<'_>, _budget: usize) -> Poll<Step> {
+        Poll::Ready(match self.0.take() {
+            Some(response) => Step::Whole(response),
+            None => Step::Body(Cow::Borrowed(b"")),
+        })
+    }
+}

@@ -1,0 +1,197 @@
+//! From method and path to a handler.
+
+use std::sync::Arc;
+
+use ::http::header::{ALLOW, HeaderValue};
+use ::http::{Method, Request, Response, StatusCode};
+
+use super::answer::plain_answer;
+use super::handler::{Buffered, Handler, Ready, Service};
+use super::output::Piece;
+
+type Factory = Arc<dyn Fn(&Request<()>) -> Box<dyn Handler> + Send + Sync>;
+
+/// Routes by method and path, and answers what no route does: 404, 405 with `Allow`, 501, `OPTIONS`.
+///
+/// A path is matched exactly, or, ending in `/*`, by what stands before the asterisk; the longest match wins. A
+/// route for GET serves HEAD too.
+///
+/// ```
+/// use http::{Method, Response};
+/// use longwire::http::{Handler, Router};
+/// # struct Upload; impl Upload { fn new() -> Self { Upload } }
+/// # impl Handler for Upload { fn poll_response(&mut self, _: &mut std::task::Context<'_>, _: usize)
+/// #     -> std::task::Poll<longwire::http::Step> { std::task::Poll::Pending } }
+/// let router = Router::new()
+///     .get("/healthz", |_request| Response::new(b"ok\n".as_slice().into()))
+///     .route(Method::POST, "/echo", |request| Response::new(request.into_body().into()))
+///     .stream(Method::POST, "/upload/*", |_request| Upload::new());
+/// ```
+pub struct Router {
+    routes: Vec<Route>,
+    fallback: Option<Factory>,
+    body_limit: usize,
+}
+
+struct Route {
+    method: Method,
+    /// Without the asterisk.
+    path: String,
+    is_prefix: bool,
+    factory: Factory,
+}
+
+impl Route {
+    /// How well `path` matches: an exact match beats every prefix, a longer prefix a shorter.
+    fn rank(&self, path: &str) -> Option<usize> {
+        if self.is_prefix {
+            path.starts_with(&self.path).then_some(self.path.len())
+        } else {
+            (self.path == path).then_some(usize::MAX)
+        }
+    }
+
+    fn serves(&self, method: &Method) -> bool {
+        self.method == method || (self.method == Method::GET && method == Method::HEAD)
+    }
+}
+
+impl Default for Router {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Router {
+    /// No routes, and a limit of 1 MiB for bodies that are not streamed.
+    pub fn new() -> Self {
+        Self { routes: Vec::new(), fallback: None, body_limit: 1024 * 1024 }
+    }
+
+    /// The largest body, in bytes, for routes that are added after this.
+    #[must_use]
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// A function over whole requests.
+    #[must_use]
+    pub fn route(
+        self,
+        method: Method,
+        path: &str,
+        function: impl Fn(Request<Vec<u8>>) -> Response<Piece> + Send + Sync + 'static,
+    ) -> Self {
+        let (limit, function) = (self.body_limit, Arc::new(function));
+        self.stream(method, path, move |_| {
+            let function = Arc::clone(&function);
+            Buffered::new(limit, move |request| function(request))
+        })
+    }
+
+    /// [`route`](Self::route) for GET, and so for HEAD.
+    #[must_use]
+    pub fn get(
+        self,
+        path: &str,
+        function: impl Fn(Request<Vec<u8>>) -> Response<Piece> + Send + Sync + 'static,
+    ) -> Self {
+        self.route(Method::GET, path, function)
+    }
+
+    /// A machine of its own for each request; it sees the body as it comes, of whatever size.
+    #[must_use]
+    pub fn stream<H: Handler + 'static>(
+        mut self,
+        method: Method,
+        path: &str,
+        make: impl Fn(&Request<()>) -> H + Send + Sync + 'static,
+    ) -> Self {
+        let is_prefix = path.ends_with("/*");
+        let path = if is_prefix { &path[..path.len() - 1] } else { path };
+        let factory: Factory = Arc::new(move |request| Box::new(make(request)));
+        self.routes.push(Route { method, path: path.to_owned(), is_prefix, factory });
+        self
+    }
+
+    /// Who answers, with any method, where no path matches; files, say. Without it that is 404.
+    #[must_use]
+    pub fn fallback<H: Handler + 'static>(
+        mut self,
+        make: impl Fn(&Request<()>) -> H + Send + Sync + 'static,
+    ) -> Self {
+        self.fallback = Some(Arc::new(move |request| Box::new(make(request))));
+        self
+    }
+
+    /// The routes of the best-matching path.
+    fn matching(&self, path: &str) -> Vec<&Route> {
+        let best = self.routes.iter().filter_map(|route| route.rank(path)).max();
+        self.routes.iter().filter(|route| best.is_some() && route.rank(path) == best).collect()
+    }
+}
+
+impl Service for Router {
+    fn handler(&self, request: &Request<()>) -> Box<dyn Handler> {
+        let (method, path) = (request.method(), request.uri().path());
+        if path == "*" {
+            return ready(with_allow(no_content(), &self.routes.iter().collect::<Vec<_>>()));
+        }
+        let routes = self.matching(path);
+        if let Some(route) = routes.iter().find(|route| route.serves(method)) {
+            return (route.factory)(request);
+        }
+        match &self.fallback {
+            Some(factory) if routes.is_empty() => factory(request),
+            _ if !self.knows(method) => ready(plain_answer(StatusCode::NOT_IMPLEMENTED, "unknown method")),
+            _ if routes.is_empty() => ready(plain_answer(StatusCode::NOT_FOUND, "")),
+            _ if method == Method::OPTIONS => ready(with_allow(no_content(), &routes)),
+            _ => ready(with_allow(plain_answer(StatusCode::METHOD_NOT_ALLOWED, ""), &routes)),
+        }
+    }
+}
+
+impl Router {
+    /// RFC 9110 9.1: a method nobody here has heard of is 501, one that only this path lacks is 405.
+    fn knows(&self, method: &Method) -> bool {
+        let standard = [
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::PUT,
+            Method::DELETE,
+            Method::OPTIONS,
+            Method::TRACE,
+            Method::PATCH,
+        ];
+        standard.contains(method) || self.routes.iter().any(|route| route.method == method)
+    }
+}
+
+fn ready(response: Response<Piece>) -> Box<dyn Handler> {
+    Box::new(Ready(Some(response)))
+}
+
+fn no_content() -> Response<Piece> {
+    let mut response = Response::new(Piece::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// RFC 9110 10.2.1, and 15.5.6 for 405.
+fn with_allow(mut response: Response<Piece>, routes: &[&Route]) -> Response<Piece> {
+    let mut methods = vec!["OPTIONS"];
+    for route in routes {
+        methods.push(route.method.as_str());
+        if route.method == Method::GET {
+            methods.push("HEAD");
+        }
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    if let Ok(value) = HeaderValue::from_str(&methods.join(", ")) {
+        response.headers_mut().insert(ALLOW, value);
+    }
+    response
+}

@@ -1,0 +1,103 @@
+//! Bodies that are streamed, both ways.
+
+use super::*;
+
+#[test]
+fn a_huge_download_passes_in_bounded_memory() {
+    let mut client = Client::connect();
+    client.send("GET /bytes/1000000000 HTTP/1.1\r\nHost: h\r\n\r\n");
+    let mut total = 0;
+    while let Some(piece) = client.session.connection_mut().take_output(at(Duration::ZERO)) {
+        total += piece.len();
+        client.poll();
+        assert!(client.session.connection().output_len() <= 128 * 1024);
+    }
+    assert!((1_000_000_000..1_000_000_300).contains(&total), "{total}");
+    assert!(client.session.connection().is_idle());
+}
+
+#[test]
+fn a_huge_upload_passes_without_being_kept() {
+    let mut client = Client::connect();
+    client.send("POST /count HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n");
+    let piece = vec![0; 1_000_000];
+    for _ in 0..1000 {
+        client.send(&piece);
+        assert!(client.unsent.is_empty());
+    }
+    assert!(client.read().ends_with("\r\n\r\n1000000000 "));
+}
+
+#[test]
+fn an_unknown_length_is_chunked_in_http_1_1() {
+    let mut client = Client::connect();
+    let answer = client.exchange("GET /stream/70000 HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(header(&answer, "Transfer-Encoding"), Some("chunked"));
+    assert_eq!(header(&answer, "Content-Length"), None);
+    let body = answer.split_once("\r\n\r\n").unwrap().1;
+    let expected = format!("10000\r\n{}\r\n1170\r\n{}\r\n0\r\n\r\n", "x".repeat(65_536), "x".repeat(4464));
+    assert_eq!(body, expected);
+    assert_eq!(statuses(&client.exchange(GET)), ["200"]);
+}
+
+#[test]
+fn an_unknown_length_ends_with_the_connection_in_http_1_0() {
+    let mut client = Client::connect();
+    let answer = client.exchange("GET /stream/5 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    assert_eq!(header(&answer, "Transfer-Encoding"), None);
+    assert_eq!(header(&answer, "Connection"), Some("close"));
+    assert!(answer.ends_with("\r\n\r\nxxxxx"));
+    assert_eq!(client.transport(), Transport::ShutdownWrite);
+}
+
+#[test]
+fn an_answer_may_run_beside_its_request() {
+    let mut client = Client::connect();
+    client.send("POST /pipe HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+    assert!(client.exchange("3\r\nabc\r\n").ends_with("3\r\nabc\r\n"));
+    assert_eq!(client.exchange("2\r\nde\r\n"), "2\r\nde\r\n");
+    assert_eq!(client.exchange("0\r\n\r\n"), "0\r\n\r\n");
+    assert!(client.session.connection().is_idle());
+}
+
+#[test]
+fn trailers_reach_the_handler() {
+    let body = "3\r\nabc\r\n0\r\nX-Sum: 17\r\n\r\n";
+    let head = "POST /count HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answer = Client::connect().exchange([head, body].concat());
+    assert!(answer.contains(r#"3 {"x-sum": "17"}"#), "{answer}");
+}
+
+#[test]
+fn trailers_of_an_answer_follow_its_last_chunk() {
+    let mut connection = ServerConnection::new(Arc::new(ServerConfig::default()), at(Duration::ZERO));
+    let now = at(Duration::ZERO);
+    connection.receive(now, GET.as_bytes());
+    connection.respond(now, Response::new(BodySize::Unknown));
+    connection.send(now, b"abc".as_slice().into());
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-sum", "17".parse().unwrap());
+    connection.finish(now, Some(&trailers));
+    let output = connection.take_output(now).unwrap();
+    assert!(output.ends_with(b"\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 17\r\n\r\n"));
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_cut_and_never_looks_whole() {
+    let mut short = Client::connect();
+    short.send("GET /short HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(short.transport(), Transport::Abort);
+    assert_eq!(short.reasons(), [Reason::HandlerBroken]);
+
+    let mut damaged = Client::connect();
+    damaged.send("POST /pipe HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz");
+    assert_eq!(damaged.transport(), Transport::Abort, "the request failed under its running answer");
+    assert_eq!(damaged.reasons(), [Reason::BadRequest]);
+}
+
+#[test]
+fn a_body_without_a_head_is_the_handlers_fault() {
+    let mut client = Client::connect();
+    assert_eq!(statuses(&client.exchange("GET /headless HTTP/1.1\r\nHost: h\r\n\r\n")), ["500"]);
+    assert_eq!(client.reasons(), [Reason::HandlerBroken]);
+}
