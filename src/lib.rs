@@ -7,6 +7,8 @@ pub mod device;
 pub mod driver;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod stack;
 pub mod tcp;
 pub mod time;

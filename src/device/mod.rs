@@ -17,6 +17,8 @@
 mod cut;
 mod link;
 mod pair;
+#[cfg(unix)]
+mod socket;
 
 use std::io;
 
@@ -27,6 +29,8 @@ use crate::wire::{OutPacket, PacketMeta, SendOutcome};
 pub use cut::{Cut, CutError, Cutter};
 pub use link::{Chance, Limit, Link, LinkConfig, LinkConfigError, LinkCounters};
 pub use pair::{PairEnd, WholeEnd, pair, whole_pair};
+#[cfg(unix)]
+pub use socket::SocketEnd;
 
 /// Takes the name of a counter, what it counts, and its value.
 pub type CounterVisitor<'a> = dyn FnMut(&'static str, &'static str, u64) + 'a;

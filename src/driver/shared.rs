@@ -262,7 +262,7 @@ impl Core {
 
     /// The earliest time at which the stack or the device wants a turn.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let device = self.device.as_ref().and_then(|device| device.deadline());
+        let device = self.device.as_ref().and_then(Device::deadline);
         self.stack.poll_timeout().into_iter().chain(device).min()
     }
 

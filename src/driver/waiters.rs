@@ -56,8 +56,8 @@ impl Waiters {
         }
     }
 
-    /// Wakes everybody with everything: the stack is gone, and each will find out when it tries.
-    pub(super) fn wake_all(&self) {
+    /// Wakes everybody for everything: the stack is going away, and each will find out when it tries.
+    pub fn wake_all(&self) {
         let all: Vec<_> = lock(&self.table).values().cloned().collect();
         for waiter in all {
             waiter.notify(Readiness {

@@ -45,6 +45,26 @@ pub struct Config {
     pub max_time_wait: usize,
 }
 
+impl Config {
+    /// The defaults, for a device with an MTU of 1,500 bytes.
+    pub fn new(addresses: Vec<Cidr>) -> Config {
+        Config {
+            addresses,
+            mtu: 1500,
+            tcp: tcp::Config::default(),
+            socket: SocketOptions::default(),
+            max_sockets: 4_000_000,
+            max_time_wait: 262_144,
+        }
+    }
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        ListenOptions { backlog: 1024, socket: None, max_connections: None }
+    }
+}
+
 /// Secrets and the seed of all randomness; from the operating system in earnest, from a number in tests.
 #[derive(Clone)]
 pub struct Seed([u8; 48]);

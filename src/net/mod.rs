@@ -1,0 +1,38 @@
+//! Sockets that programs already know, over a stack of our own.
+//!
+//! [`Network`] is the handle on a running stack. Its [`TcpStream`], [`TcpListener`] and [`UdpSocket`] have the names,
+//! signatures and error kinds of those in [`std::net`], so that a program which is generic over `Read + Write`, or
+//! exchanges its imports, runs as it is:
+//!
+//! ```no_run
+//! use std::io::{Read, Write};
+//! use longwire::net::TcpStream; // was: std::net::TcpStream
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let mut stream = TcpStream::connect("10.9.0.1:80")?; // on the network given to `Network::set_default`
+//! stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+//! let mut answer = Vec::new();
+//! stream.read_to_end(&mut answer)?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod builder;
+mod default;
+mod icmp;
+mod listener;
+mod network;
+mod socket;
+mod stream;
+mod udp;
+
+pub use builder::Builder;
+pub use icmp::IcmpSocket;
+pub use listener::{Incoming, TcpListener};
+pub use network::Network;
+pub use stream::TcpStream;
+pub use udp::UdpSocket;
+
+// What this module's own functions take and give.
+#[doc(no_inline)]
+pub use crate::driver::{Chunk, Cidr, Config, KeepAlive, TcpInfo};

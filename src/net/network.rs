@@ -1,0 +1,193 @@
+//! The handle on a running stack.
+
+use std::io;
+use std::net::{IpAddr, Shutdown, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::{Builder, IcmpSocket, TcpListener, TcpStream, UdpSocket};
+use crate::driver::{Application, Device, Driver, SharedStack};
+use crate::stack::Error;
+
+/// A running stack. Cloning it gives another handle on the same one; every socket holds one, too.
+///
+/// Two networks on one cable, and an echo between them:
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use std::thread;
+/// use longwire::device;
+/// use longwire::net::Network;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (here, there) = device::pair(1_500);
+/// let here = Network::builder(here).address("10.9.0.1/24".parse()?).start()?;
+/// let there = Network::builder(there).address("10.9.0.2/24".parse()?).start()?;
+///
+/// let listener = there.listen("10.9.0.2:7")?;
+/// let server = thread::spawn(move || {
+///     let (mut stream, _peer) = listener.accept()?;
+///     std::io::copy(&mut stream.try_clone()?, &mut stream)
+/// });
+///
+/// let mut stream = here.connect("10.9.0.2:7")?;
+/// stream.write_all(b"all the way round")?;
+/// stream.shutdown(std::net::Shutdown::Write)?;
+/// let mut answer = String::new();
+/// stream.read_to_string(&mut answer)?;
+/// assert_eq!(answer, "all the way round");
+/// assert_eq!(server.join().unwrap()?, 17);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// **The end.** [`shutdown`](Network::shutdown) closes everything in order. Without it the stack runs as long as there
+/// is a handle or a socket; dropping the last one waits until what was written has gone and the connections have
+/// closed, at most for the time set with [`Builder::linger`], and resets what is left.
+#[derive(Clone)]
+pub struct Network {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    driver: Driver,
+    backlog: usize,
+    linger: Duration,
+    /// `shutdown` has been called: no new sockets.
+    closing: AtomicBool,
+}
+
+impl Network {
+    /// Begins a network over `device`.
+    pub fn builder(device: impl Device + 'static) -> Builder {
+        Builder::new(Box::new(device))
+    }
+
+    pub(super) fn new(driver: Driver, backlog: usize, linger: Duration) -> Self {
+        Network { inner: Arc::new(Inner { driver, backlog, linger, closing: AtomicBool::new(false) }) }
+    }
+
+    /// Listens for TCP connections. Port 0 takes a free one.
+    ///
+    /// # Errors
+    /// `AddrInUse`, `AddrNotAvailable` (not one of ours), `NetworkDown` after [`shutdown`](Network::shutdown).
+    pub fn listen(&self, address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+        each_address(address, |address| TcpListener::on(self, address))
+    }
+
+    /// Opens a TCP connection and waits until it stands; of several addresses the first that answers.
+    ///
+    /// # Errors
+    /// `ConnectionRefused`, `TimedOut`, `HostUnreachable`, `NetworkUnreachable` (no address of ours in that family),
+    /// `NetworkDown` after [`shutdown`](Network::shutdown).
+    pub fn connect(&self, address: impl ToSocketAddrs) -> io::Result<TcpStream> {
+        each_address(address, |address| TcpStream::open(self, address, None))
+    }
+
+    /// As [`connect`](Network::connect), but gives up after `timeout`.
+    ///
+    /// # Errors
+    /// As for `connect`; `TimedOut` when the time is over, `InvalidInput` for a time of zero.
+    pub fn connect_timeout(&self, address: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+        TcpStream::open(self, *address, Some(timeout))
+    }
+
+    /// Binds a UDP socket. Port 0 takes a free one.
+    ///
+    /// # Errors
+    /// As for [`listen`](Network::listen).
+    pub fn udp(&self, address: impl ToSocketAddrs) -> io::Result<UdpSocket> {
+        each_address(address, |address| UdpSocket::on(self, address))
+    }
+
+    /// Opens a socket for echo requests, with an identifier of its own.
+    ///
+    /// # Errors
+    /// `OutOfMemory` when the stack has as many sockets as it may, `NetworkDown` after
+    /// [`shutdown`](Network::shutdown).
+    pub fn icmp(&self) -> io::Result<IcmpSocket> {
+        IcmpSocket::on(self)
+    }
+
+    /// Sends one echo request and waits for the reply: the round-trip time.
+    ///
+    /// # Errors
+    /// `TimedOut` without a reply in time, `InvalidInput` for a time of zero; else as for [`icmp`](Network::icmp).
+    pub fn ping(&self, to: IpAddr, timeout: Duration) -> io::Result<Duration> {
+        self.icmp()?.ping(to, 1, timeout)
+    }
+
+    /// Lets an event-driven application live in this stack's loop.
+    pub fn attach(&self, application: Box<dyn Application>) {
+        self.shared().attach(application);
+    }
+
+    /// The stack itself, for calls that no socket has.
+    pub fn shared(&self) -> &SharedStack {
+        self.inner.driver.shared()
+    }
+
+    /// Ends everything in order: no new connections, and of the open ones our direction is closed behind what was
+    /// written. Waits until the peers have done the same or `timeout` is over, resets what is left then, and closes
+    /// the device. `true` if nothing had to be reset.
+    ///
+    /// Meanwhile other threads may read what the peers still send; writing gives `BrokenPipe`. Afterwards every call
+    /// fails. Connections of an attached application are waited for, but to close them is for the application.
+    pub fn shutdown(&self, timeout: Duration) -> bool {
+        self.inner.closing.store(true, Ordering::Release);
+        let shared = self.shared();
+        for socket in shared.waiters().sockets() {
+            let now = shared.now();
+            shared.with(|stack| {
+                // Only a connection has a direction to close; one that has ended keeps what it received.
+                if stack.shutdown(socket, Shutdown::Write) == Err(Error::InvalidInput) {
+                    let _ = stack.close(now, socket);
+                }
+            });
+        }
+        shared.waiters().wake_all();
+        self.inner.driver.stop(timeout)
+    }
+
+    pub(super) fn backlog(&self) -> usize {
+        self.inner.backlog
+    }
+
+    /// Fails once the network is shutting down.
+    pub(super) fn check_open(&self) -> io::Result<()> {
+        if self.inner.closing.load(Ordering::Acquire) || self.shared().is_stopped() {
+            return Err(io::Error::new(io::ErrorKind::NetworkDown, "the network has been shut down"));
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Network").field("open", &self.check_open().is_ok()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Every socket holds a handle, so all of them are closed by now.
+        self.driver.stop(self.linger);
+    }
+}
+
+/// Tries the addresses in turn: the first success, or the last error.
+pub(super) fn each_address<T>(
+    addresses: impl ToSocketAddrs,
+    mut attempt: impl FnMut(SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    let none = || io::Error::new(io::ErrorKind::InvalidInput, "could not resolve to any addresses");
+    let mut last = None;
+    for address in addresses.to_socket_addrs()? {
+        match attempt(address) {
+            Ok(done) => return Ok(done),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(none))
+}

@@ -1,0 +1,183 @@
+//! What all kinds of sockets have in common: an id, a place to wait, time-outs, and closing when dropped.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::Network;
+use crate::driver::{Direction, Instant, SharedStack, Stack, Waiter};
+use crate::stack::{Error, SocketId};
+
+/// A socket of a network. Clones of a stream share one, as descriptors made by `dup` do: its options are common, and
+/// the last to go closes it.
+pub(super) struct Socket {
+    id: SocketId,
+    waiter: Arc<Waiter>,
+    read_timeout: Timeout,
+    write_timeout: Timeout,
+    nonblocking: AtomicBool,
+    error_taken: AtomicBool,
+    /// Drop this socket with a reset.
+    reset: AtomicBool,
+    // The last field: the network may end with it, after the socket has been closed.
+    network: Network,
+}
+
+impl Socket {
+    pub(super) fn new(network: &Network, id: SocketId) -> Self {
+        Socket {
+            id,
+            waiter: network.shared().waiters().register(id),
+            read_timeout: Timeout::default(),
+            write_timeout: Timeout::default(),
+            nonblocking: AtomicBool::new(false),
+            error_taken: AtomicBool::new(false),
+            reset: AtomicBool::new(false),
+            network: network.clone(),
+        }
+    }
+
+    pub(super) fn network(&self) -> &Network {
+        &self.network
+    }
+
+    fn shared(&self) -> &SharedStack {
+        self.network.shared()
+    }
+
+    /// A call that never blocks.
+    pub(super) fn call<T>(&self, f: impl FnOnce(&mut Stack, SocketId) -> Result<T, Error>) -> io::Result<T> {
+        self.shared().with_socket(self.id, |stack| f(stack, self.id)).map_err(|error| self.explain(error))
+    }
+
+    /// A call that blocks as long as it gives `WouldBlock`, unless the socket is nonblocking; with the time-out of
+    /// the direction, whose end is a `WouldBlock`, as it is for Unix sockets in the standard library.
+    pub(super) fn blocking<T>(
+        &self,
+        direction: Direction,
+        attempt: impl FnMut(&mut Stack, SocketId) -> Result<T, Error>,
+    ) -> io::Result<T> {
+        if self.nonblocking.load(Ordering::Relaxed) {
+            return self.call(attempt);
+        }
+        self.block_until(direction, || Some(self.shared().now() + self.timeout(direction).get()?), attempt)
+    }
+
+    /// As [`blocking`](Self::blocking), but with this time-out whatever is set, and `TimedOut` at its end.
+    pub(super) fn blocking_for<T>(
+        &self,
+        direction: Direction,
+        timeout: Option<Duration>,
+        attempt: impl FnMut(&mut Stack, SocketId) -> Result<T, Error>,
+    ) -> io::Result<T> {
+        let deadline = timeout.map(|timeout| self.shared().now() + timeout);
+        self.block_until(direction, || deadline, attempt).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => io::Error::from(Error::TimedOut),
+            _ => error,
+        })
+    }
+
+    /// `deadline` is asked for when it comes to sleeping for the first time: most calls never ask for the time.
+    fn block_until<T>(
+        &self,
+        direction: Direction,
+        deadline: impl Fn() -> Option<Instant>,
+        mut attempt: impl FnMut(&mut Stack, SocketId) -> Result<T, Error>,
+    ) -> io::Result<T> {
+        let mut until = None;
+        loop {
+            let ticket = self.waiter.ticket(direction);
+            match self.shared().with_socket(self.id, |stack| attempt(stack, self.id)) {
+                Err(Error::WouldBlock) => {}
+                done => return done.map_err(|error| self.explain(error)),
+            }
+            if self.shared().is_stopped() {
+                return Err(Error::ConnectionAborted.into());
+            }
+            let until = *until.get_or_insert_with(&deadline);
+            if !self.waiter.wait(ticket, self.shared().clock(), until) {
+                return Err(Error::WouldBlock.into());
+            }
+        }
+    }
+
+    /// The only way for an id of ours to become stale is the network's end.
+    fn explain(&self, error: Error) -> io::Error {
+        match error {
+            Error::StaleSocket => self.network.check_open().err().unwrap_or_else(|| error.into()),
+            _ => error.into(),
+        }
+    }
+
+    pub(super) fn timeout(&self, direction: Direction) -> &Timeout {
+        match direction {
+            Direction::Read => &self.read_timeout,
+            Direction::Write => &self.write_timeout,
+        }
+    }
+
+    pub(super) fn set_nonblocking(&self, nonblocking: bool) {
+        self.nonblocking.store(nonblocking, Ordering::Relaxed);
+    }
+
+    /// From now on dropping the socket resets the connection.
+    pub(super) fn set_reset(&self, reset: bool) {
+        self.reset.store(reset, Ordering::Relaxed);
+    }
+
+    /// The error that ended the connection, once.
+    pub(super) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        let error = self.call(|stack, id| stack.error(id))?;
+        Ok(error.filter(|_| !self.error_taken.swap(true, Ordering::Relaxed)).map(io::Error::from))
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let shared = self.shared();
+        shared.waiters().remove(self.id);
+        let now = shared.now();
+        shared.with(|stack| {
+            // Stale after the network's end: then there is nothing left to close.
+            if self.reset.load(Ordering::Relaxed) {
+                let _ = stack.abort(self.id);
+            }
+            let _ = stack.close(now, self.id);
+        });
+    }
+}
+
+impl std::fmt::Debug for Socket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.id.fmt(f)
+    }
+}
+
+/// A time-out that clones share: nanoseconds, 0 for none.
+#[derive(Default)]
+pub(super) struct Timeout(AtomicU64);
+
+impl Timeout {
+    pub(super) fn get(&self) -> Option<Duration> {
+        Some(Duration::from_nanos(self.0.load(Ordering::Relaxed))).filter(|timeout| !timeout.is_zero())
+    }
+
+    /// Zero is refused, as in the standard library: there it would mean "none" to the kernel.
+    pub(super) fn set(&self, timeout: Option<Duration>) -> io::Result<()> {
+        if let Some(timeout) = timeout {
+            refuse_zero(timeout)?;
+        }
+        let nanos = timeout.map_or(0, |timeout| u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
+        self.0.store(nanos, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// `InvalidInput` for a duration of zero.
+pub(super) fn refuse_zero(timeout: Duration) -> io::Result<()> {
+    if timeout.is_zero() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "cannot set a 0 duration timeout"));
+    }
+    Ok(())
+}
