@@ -16,9 +16,9 @@ const LARGE: usize = 64 * 1024;
 /// let mut queue = SendQueue::default();
 /// queue.write(&Pool::new(), b"hello world");
 /// queue.discard(6);
-/// let mut slices = Vec::new();
-/// queue.slices(0, 3, &mut slices);
-/// assert_eq!(slices.concat(), b"wor");
+/// let mut slices = [&[][..]; 4];
+/// let used = queue.slices(0, 3, &mut slices);
+/// assert_eq!(slices[..used].concat(), b"wor");
 /// ```
 #[derive(Debug, Default)]
 pub struct SendQueue {
@@ -51,9 +51,11 @@ impl SendQueue {
         self.len += bytes.len();
     }
 
-    /// Appends an owned chunk without copying it.
-    pub fn push(&mut self, chunk: Chunk) {
-        if !chunk.is_empty() {
+    /// Appends an owned chunk without copying it, unless it is so small that a place of its own would cost more.
+    pub fn push(&mut self, pool: &Pool, chunk: Chunk) {
+        if chunk.len() < SMALL {
+            self.write(pool, &chunk);
+        } else {
             self.len += chunk.len();
             self.chunks.push_back(chunk);
         }
@@ -81,23 +83,27 @@ impl SendQueue {
         }
     }
 
-    /// Appends to `slices` the pieces that make up the `len` bytes from `offset` on.
-    pub fn slices<'a>(&'a self, offset: usize, len: usize, slices: &mut Vec<&'a [u8]>) {
+    /// Lends the pieces that make up the `len` bytes from `offset` on and says how many there are. With fewer places
+    /// in `slices` than pieces, or fewer bytes held, they make up less.
+    pub fn slices<'a>(&'a self, offset: usize, len: usize, slices: &mut [&'a [u8]]) -> usize {
         let mut skip = offset;
         let mut left = len;
+        let mut used = 0;
         for chunk in &self.chunks {
-            if left == 0 {
-                return;
+            if left == 0 || used == slices.len() {
+                break;
             }
             if skip >= chunk.len() {
                 skip -= chunk.len();
                 continue;
             }
             let take = left.min(chunk.len() - skip);
-            slices.push(&chunk[skip..skip + take]);
+            slices[used] = &chunk[skip..skip + take];
+            used += 1;
             skip = 0;
             left -= take;
         }
+        used
     }
 }
 
@@ -115,9 +121,9 @@ mod tests {
     use super::*;
 
     fn bytes(queue: &SendQueue, offset: usize, len: usize) -> Vec<u8> {
-        let mut slices = Vec::new();
-        queue.slices(offset, len, &mut slices);
-        slices.concat()
+        let mut slices = [&[][..]; 64];
+        let used = queue.slices(offset, len, &mut slices);
+        slices[..used].concat()
     }
 
     #[test]
@@ -149,8 +155,11 @@ mod tests {
         let pool = Pool::new();
         let mut queue = SendQueue::default();
         queue.write(&pool, b"one ");
-        queue.push(Chunk::copy_of(b"two "));
-        queue.write(&pool, b"three");
-        assert_eq!(bytes(&queue, 0, 13), b"one two three");
+        queue.push(&pool, Chunk::copy_of(b"two "));
+        queue.push(&pool, Chunk::copy_of(&[b'x'; SMALL]));
+        queue.write(&pool, b" three");
+        assert_eq!(queue.chunks.len(), 3, "small ones are copied together");
+        assert_eq!(bytes(&queue, 0, 10), b"one two xx");
+        assert_eq!(bytes(&queue, 8 + SMALL, 6), b" three");
     }
 }

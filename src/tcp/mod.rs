@@ -5,23 +5,38 @@
 //! the stack, keeps those and fills them in. A half-open passive connection is a [`HalfOpen`], a connection in
 //! TIME-WAIT a [`TimeWait`]; both are small, and the stack may hold very many of them.
 
+mod ack;
 mod config;
+mod congestion;
 mod connection;
 mod counters;
 mod error;
 mod half_open;
+mod handshake;
 mod info;
+mod input;
+mod interface;
 mod isn;
+mod output;
+mod reassembly;
+mod recovery;
 mod reset;
+mod rtt;
+mod sent_log;
 mod state;
+mod text;
 mod time_wait;
+mod timers;
+mod user;
+mod window;
 
 pub use config::{Config, KeepAlive, SocketOptions};
-pub use connection::{Connection, Context, Events, Open, OutSegment, SegmentMeta, SegmentSink, Transmit};
+pub use connection::Connection;
 pub use counters::Counters;
 pub use error::Error;
 pub use half_open::{HalfOpen, HalfOpenReply, HalfOpenTimeout};
 pub use info::TcpInfo;
+pub use interface::{Context, Events, Open, OutSegment, SegmentMeta, SegmentSink, Transmit};
 pub use isn::IsnGenerator;
 pub use reset::reset_for;
 pub use state::State;

@@ -1,0 +1,236 @@
+//! The acknowledgment of a segment: what it frees, measures and reveals (RFC 9293 3.10.7.4, fifth step).
+
+use super::congestion::{Ack, CongestionControl};
+use super::connection::{Arrival, Connection};
+use super::input::{DROP, NEXT, Step};
+use super::recovery::Phase;
+use super::{Context, State, reset_for};
+use crate::time::Duration;
+use crate::wire::{SeqNumber, TcpFlags, TcpHeader};
+
+impl Connection {
+    pub(super) fn fifth_check_ack(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>) -> Step {
+        let segment = arrival.header;
+        if !segment.has(TcpFlags::ACK) {
+            cx.counters.unexpected += 1;
+            return DROP;
+        }
+        if self.state == State::SynReceived {
+            self.complete_handshake(cx, arrival)?;
+        }
+        // RFC 5961 5.2: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT
+        if segment.ack.gt(self.snd_nxt) || segment.ack.lt(self.snd_una - self.max_snd_wnd) {
+            cx.counters.bad_ack += 1;
+            self.challenge(cx);
+            return DROP;
+        }
+        if segment.ack.ge(self.snd_una) {
+            self.take_ack(cx, arrival);
+        }
+        self.advance_close(cx)
+    }
+
+    /// SYN-RECEIVED: the peer acknowledges our SYN, or what it acknowledges is not ours.
+    fn complete_handshake(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>) -> Step {
+        let segment = arrival.header;
+        if segment.ack.le(self.snd_una) || segment.ack.gt(self.snd_nxt) {
+            cx.counters.bad_ack += 1;
+            return Step::Break(reset_for(segment, arrival.payload.len()));
+        }
+        self.snd_una = self.iss + 1;
+        if let Some(rtt) = self.echoed_rtt(arrival) {
+            self.rtt.sample(rtt);
+        }
+        self.set_send_window(segment);
+        self.establish(cx);
+        NEXT
+    }
+
+    fn take_ack(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>) {
+        let segment = arrival.header;
+        let window_before = self.snd_wnd;
+        let closed_before = self.snd_wnd == 0;
+        self.update_send_window(segment);
+        if self.snd_wnd == 0 {
+            // The peer answers: the probes may go on for ever (RFC 9293 3.8.6.1).
+            self.retries = 0;
+        }
+        let newly_sacked = self.take_sack(segment);
+        if segment.ack.gt(self.snd_una) {
+            self.take_new_ack(cx, arrival);
+        } else if self.in_flight() > 0 {
+            // RFC 5681 2, the definition of a duplicate; with SACK, whatever tells of something new (RFC 6675 2).
+            let same = arrival.payload.is_empty() && !arrival.fin && self.snd_wnd == window_before;
+            if newly_sacked > 0 || (same && !self.sack) {
+                self.take_duplicate_ack(cx);
+            }
+        }
+        if closed_before && self.snd_wnd > 0 {
+            self.window_opened(cx);
+        }
+        self.update_timer_after_ack(cx, segment);
+    }
+
+    /// RFC 9293 3.10.7.4: only a newer segment may change the window.
+    fn update_send_window(&mut self, segment: &TcpHeader) {
+        let newer = self.snd_wl1.lt(segment.seq);
+        if newer || (self.snd_wl1 == segment.seq && self.snd_wl2.le(segment.ack)) {
+            self.set_send_window(segment);
+        }
+    }
+
+    fn set_send_window(&mut self, segment: &TcpHeader) {
+        self.snd_wnd = u32::from(segment.window) << self.snd_shift;
+        self.max_snd_wnd = self.max_snd_wnd.max(self.snd_wnd);
+        self.snd_wl1 = segment.seq;
+        self.snd_wl2 = segment.ack;
+    }
+
+    /// Octets that the SACK blocks tell of for the first time. Blocks outside SND.UNA..SND.NXT say nothing, D-SACK's
+    /// first one included (RFC 2883 5).
+    fn take_sack(&mut self, segment: &TcpHeader) -> u32 {
+        match &mut self.outgoing {
+            Some(outgoing) if self.sack => outgoing.log.mark_sacked(&segment.options.sack),
+            _ => 0,
+        }
+    }
+
+    /// SEG.ACK is above SND.UNA.
+    fn take_new_ack(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>) {
+        let ack = arrival.header.ack;
+        let octets = ack - self.snd_una;
+        let limited = self.cwnd_limited_at.is_some_and(|at| self.snd_una.lt(at));
+        let fin = u32::from(self.fin_sent && ack == self.snd_nxt);
+        self.snd_una = ack;
+        self.retries = 0;
+        self.last_progress = cx.now;
+        let Some(outgoing) = &mut self.outgoing else { return };
+        let acked = outgoing.log.acknowledge(ack);
+        outgoing.queue.discard((octets - fin) as usize);
+        let mss = u32::from(self.snd_mss);
+        let partial = outgoing.recovery.on_progress(ack, octets.div_ceil(mss));
+        let phase = outgoing.recovery.phase();
+        if partial && matches!(phase, Phase::Fast(_)) {
+            // RFC 6582 3.2 step 3: what follows a partial acknowledgment is lost as well.
+            outgoing.log.mark_head_lost();
+        }
+        self.look_for_losses(cx);
+
+        let sample = acked.sample.map(|sent_at| arrival.meta.received_at - sent_at);
+        let rtt = sample.or_else(|| self.echoed_rtt(arrival));
+        if let Some(rtt) = rtt {
+            self.rtt.sample(rtt);
+        }
+        if !matches!(phase, Phase::Fast(_)) {
+            let ack = Ack { now: cx.now, bytes: octets, rtt, cwnd_limited: limited, mss };
+            self.congestion.on_ack(&ack);
+        }
+        self.note_room();
+    }
+
+    /// The round-trip time by the echoed timestamp (RFC 7323 4.1): unlike that of the sent log it is not ambiguous
+    /// after a retransmission, but only as fine as the timestamp clock.
+    fn echoed_rtt(&self, arrival: &Arrival<'_>) -> Option<Duration> {
+        let echo = arrival.header.options.timestamps.filter(|_| self.timestamps)?.echo;
+        let age = SeqNumber(self.timestamp(arrival.meta.received_at)).distance(SeqNumber(echo));
+        (echo != 0 && age >= 0).then(|| Duration::from_millis(u64::from(age.unsigned_abs())).max(MIN_ECHO))
+    }
+
+    fn take_duplicate_ack(&mut self, cx: &mut Context<'_>) {
+        let Some(outgoing) = &mut self.outgoing else { return };
+        let enough = !self.sack && outgoing.recovery.on_duplicate();
+        if enough {
+            self.enter_fast_recovery(cx);
+        } else {
+            self.look_for_losses(cx);
+        }
+    }
+
+    /// With SACK a loss shows as a hole with enough above it (RFC 6675 5).
+    fn look_for_losses(&mut self, cx: &mut Context<'_>) {
+        let mss = u32::from(self.snd_mss);
+        let Some(outgoing) = &mut self.outgoing else { return };
+        if self.sack && outgoing.log.mark_lost_below_sacked(mss) && outgoing.recovery.is_open() {
+            self.enter_fast_recovery(cx);
+        }
+    }
+
+    /// RFC 5681 3.2 and RFC 6675 5: halve the window, send the first hole at once.
+    fn enter_fast_recovery(&mut self, cx: &mut Context<'_>) {
+        cx.counters.fast_recoveries += 1;
+        let (snd_nxt, in_flight) = (self.snd_nxt, self.in_flight());
+        let Some(outgoing) = &mut self.outgoing else { return };
+        outgoing.recovery.enter_fast(snd_nxt);
+        outgoing.log.mark_head_lost();
+        self.pending.retransmit = outgoing.log.lost() > 0;
+        self.congestion.on_loss(cx.now, in_flight, u32::from(self.snd_mss));
+        self.cwnd_limited_at = None;
+    }
+
+    /// What was under way when the window closed has been dropped by the peer, and probes are not losses.
+    fn window_opened(&mut self, cx: &Context<'_>) {
+        self.pending.probe = false;
+        self.rtt.reset_backoff();
+        if self.timers.retransmit.is_set() && self.in_flight() == 0 {
+            self.timers.retransmit.clear();
+        }
+        if self.probed {
+            self.probed = false;
+            if let Some(outgoing) = &mut self.outgoing {
+                outgoing.log.mark_all_lost();
+                self.restart_retransmit_timer(cx);
+            }
+        }
+    }
+
+    /// RFC 6298 5.2, 5.3.
+    fn update_timer_after_ack(&mut self, cx: &Context<'_>, segment: &TcpHeader) {
+        if self.in_flight() == 0 {
+            if self.snd_wnd > 0 || !self.has_unsent() {
+                self.timers.retransmit.clear();
+            }
+        } else if segment.ack == self.snd_una && self.last_progress == cx.now {
+            self.restart_retransmit_timer(cx);
+        }
+    }
+
+    /// Room for `write`, announced once there is enough of it to be worth a wake-up.
+    fn note_room(&mut self) {
+        if self.write_blocked && self.send_room() >= self.options.send_buffer / 3 {
+            self.write_blocked = false;
+            self.events.writable = true;
+        }
+    }
+
+    /// Our FIN may just have been acknowledged.
+    fn advance_close(&mut self, cx: &Context<'_>) -> Step {
+        if !self.fin_acknowledged() {
+            return NEXT;
+        }
+        match self.state {
+            State::FinWait1 => {
+                self.state = State::FinWait2;
+                self.limit_fin_wait_2(cx);
+            }
+            State::Closing => self.enter_time_wait(),
+            State::LastAck => {
+                self.end(None);
+                return DROP;
+            }
+            _ => {}
+        }
+        NEXT
+    }
+
+    /// Octets believed to be in the network (RFC 6675 4, SetPipe). Without SACK each duplicate acknowledgment stands
+    /// for a segment that has left it, which lets the first two bring out new ones (limited transmit, RFC 3042).
+    pub(super) fn pipe(&self) -> u32 {
+        let Some(outgoing) = &self.outgoing else { return 0 };
+        let left = outgoing.log.sacked() + outgoing.log.lost();
+        let unseen = outgoing.recovery.dup_acks().saturating_mul(u32::from(self.snd_mss));
+        self.in_flight().saturating_sub(left).saturating_sub(unseen)
+    }
+}
+
+/// The timestamp clock cannot measure less than its own tick.
+const MIN_ECHO: Duration = Duration::from_millis(1);

@@ -1,0 +1,67 @@
+//! How much may be under way: congestion control behind one trait.
+//!
+//! Windows and acknowledgments count bytes, never segments, since a segment may be anything up to 64 KiB.
+
+mod new_reno;
+
+pub(super) use new_reno::NewReno;
+
+use crate::time::{Duration, Instant};
+
+/// An acknowledgment of new data, as congestion control sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ack {
+    /// When it arrived.
+    pub now: Instant,
+    /// Bytes that left the network with it.
+    pub bytes: u32,
+    /// The round-trip time that it measured, if it did.
+    pub rtt: Option<Duration>,
+    /// Whether the congestion window was what kept the sender from sending more (RFC 9293 3.8.2: an application
+    /// that sends less learns nothing about the network).
+    pub cwnd_limited: bool,
+    /// Sender maximum segment size.
+    pub mss: u32,
+}
+
+/// A congestion controller: the congestion window and the slow-start threshold, in bytes.
+pub(super) trait CongestionControl {
+    /// The congestion window.
+    fn cwnd(&self) -> u32;
+
+    /// The slow-start threshold.
+    fn ssthresh(&self) -> u32;
+
+    /// New data was acknowledged, outside of recovery.
+    fn on_ack(&mut self, ack: &Ack);
+
+    /// A loss was detected with `in_flight` bytes under way; recovery begins.
+    fn on_loss(&mut self, now: Instant, in_flight: u32, mss: u32);
+
+    /// The retransmission timer fired for the first time on this data, with `in_flight` bytes under way.
+    fn on_timeout(&mut self, now: Instant, in_flight: u32, mss: u32);
+
+    /// Sending resumes after more than a retransmission time-out of silence (RFC 5681 4.1).
+    fn on_restart(&mut self, initial_window: u32);
+}
+
+/// IW = min(n · SMSS, max(2 · SMSS, 14600)) for n = 10 (RFC 6928 2), one segment after a lost SYN (RFC 5681 3.1).
+pub(super) fn initial_window(segments: u32, mss: u32, syn_was_lost: bool) -> u32 {
+    if syn_was_lost {
+        return mss;
+    }
+    (segments * mss).min((2 * mss).max(segments * 1460))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc_6928_section_2_initial_window() {
+        assert_eq!(initial_window(10, 1460, false), 14_600);
+        assert_eq!(initial_window(10, 536, false), 5_360);
+        assert_eq!(initial_window(10, 9_000, false), 18_000);
+        assert_eq!(initial_window(10, 1460, true), 1_460);
+    }
+}

@@ -1,0 +1,89 @@
+//! SYN-SENT, and the moment of becoming ESTABLISHED (RFC 9293 3.5, 3.10.7.3).
+
+use super::connection::{Arrival, Connection};
+use super::half_open::WINDOW_SHIFT;
+use super::input::{DROP, NEXT, Step};
+use super::{Context, Error, State, reset_for};
+use crate::wire::{TcpFlags, TcpHeader};
+
+impl Connection {
+    /// RFC 9293 3.10.7.3: ACK, RST, (security,) SYN, in this order.
+    pub(super) fn handle_in_syn_sent(&mut self, cx: &mut Context<'_>, arrival: &mut Arrival<'_>) -> Step {
+        let segment = arrival.header;
+        let acknowledges = segment.has(TcpFlags::ACK);
+        if acknowledges && (segment.ack.le(self.iss) || segment.ack.gt(self.snd_nxt)) {
+            cx.counters.bad_ack += 1;
+            return Step::Break(reset_for(segment, arrival.payload.len()));
+        }
+        if segment.has(TcpFlags::RST) {
+            if acknowledges {
+                cx.counters.resets_received += 1;
+                self.fail(cx, Error::ConnectionRefused);
+            }
+            return DROP;
+        }
+        if !segment.has(TcpFlags::SYN) {
+            cx.counters.unexpected += 1;
+            return DROP;
+        }
+        self.take_syn(cx, segment);
+        if acknowledges {
+            self.take_syn_ack(cx, arrival)?;
+            // Data or a FIN on the SYN-ACK itself goes on to steps six to eight.
+            self.seventh_take_text(cx, arrival)?;
+            return self.eighth_check_fin(cx, arrival);
+        }
+        // Simultaneous open (RFC 9293 3.5): our SYN goes out again, now with the ACK of theirs. Data with the SYN
+        // is not kept; it will be sent again.
+        self.state = State::SynReceived;
+        self.pending.syn = true;
+        DROP
+    }
+
+    fn take_syn(&mut self, cx: &mut Context<'_>, segment: &TcpHeader) {
+        let window = self.syn_window();
+        self.synchronise(cx, segment.seq, u32::from(window));
+        let options = &segment.options;
+        let ts_recent = options.timestamps.map(|timestamps| timestamps.value);
+        self.negotiate(options.mss, options.window_scale, options.sack_permitted, ts_recent, cx.now);
+        self.snd_wnd = u32::from(segment.window); // never scaled in a SYN (RFC 7323 2.2)
+        self.max_snd_wnd = self.snd_wnd;
+    }
+
+    fn take_syn_ack(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>) -> Step {
+        let syn_was_lost = self.retries > 0;
+        if syn_was_lost {
+            self.rtt.syn_was_lost();
+        } else {
+            self.rtt.sample(arrival.meta.received_at - self.last_sent);
+        }
+        self.start_congestion_control(cx, syn_was_lost);
+        self.snd_una = arrival.header.ack;
+        self.snd_wl2 = arrival.header.ack;
+        self.pending.ack = true;
+        self.establish(cx);
+        NEXT
+    }
+
+    /// The last step of every open.
+    pub(super) fn establish(&mut self, cx: &Context<'_>) {
+        self.retries = 0;
+        self.pending.syn = false;
+        self.last_progress = cx.now;
+        self.timers.retransmit.clear();
+        // A close that came before the handshake was complete takes effect now.
+        self.state = if self.fin_queued { State::FinWait1 } else { State::Established };
+        self.events.connected = true;
+        self.events.writable = true;
+    }
+
+    /// The window that a SYN announces: never scaled.
+    pub(super) fn syn_window(&self) -> u16 {
+        u16::try_from(self.options.receive_buffer).unwrap_or(u16::MAX)
+    }
+
+    /// The shift that a SYN offers; that of a SYN-ACK only if the peer offered one (RFC 7323 1.3).
+    pub(super) fn offered_shift(&self) -> Option<u8> {
+        (self.state == State::SynSent || self.window_scaling).then_some(WINDOW_SHIFT)
+    }
+}

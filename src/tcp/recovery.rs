@@ -1,0 +1,112 @@
+//! Loss recovery: when to send again (RFC 5681 3.2, RFC 6582, RFC 6675).
+
+use crate::wire::SeqNumber;
+
+/// Duplicate acknowledgments that mean a loss (RFC 5681 3.2).
+const DUP_ACKS: u32 = 3;
+
+/// What the sender believes of the path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing is known to be lost.
+    #[default]
+    Open,
+    /// Fast recovery until everything up to the point is acknowledged (RFC 6582 3.2).
+    Fast(SeqNumber),
+    /// Recovery after a retransmission time-out, until the same.
+    Timeout(SeqNumber),
+}
+
+/// Counts duplicate acknowledgments and remembers how far a recovery reaches.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Recovery {
+    phase: Phase,
+    dup_acks: u32,
+}
+
+impl Recovery {
+    pub(super) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// Segments that have left the network without our knowing which: each duplicate acknowledgment of a peer
+    /// without SACK stands for one.
+    pub(super) fn dup_acks(&self) -> u32 {
+        self.dup_acks
+    }
+
+    /// A duplicate acknowledgment came; whether it is the one that starts fast retransmit. During a recovery none
+    /// does: the data below the point may simply be what was sent twice (RFC 6582 3.2 step 1).
+    pub(super) fn on_duplicate(&mut self) -> bool {
+        self.dup_acks = self.dup_acks.saturating_add(1);
+        self.dup_acks >= DUP_ACKS && self.is_open()
+    }
+
+    /// Everything below `snd_una` is acknowledged, `segments` more of them now. Says whether a recovery goes on, so
+    /// that this was a partial acknowledgment (RFC 6582 3.2 step 3).
+    pub(super) fn on_progress(&mut self, snd_una: SeqNumber, segments: u32) -> bool {
+        match self.phase {
+            Phase::Fast(point) | Phase::Timeout(point) if snd_una.lt(point) => {
+                // The acknowledged segments include those that the duplicates stood for.
+                self.dup_acks = self.dup_acks.saturating_sub(segments);
+                true
+            }
+            _ => {
+                *self = Recovery::default();
+                false
+            }
+        }
+    }
+
+    /// Fast recovery begins; it ends when `snd_nxt` is acknowledged.
+    pub(super) fn enter_fast(&mut self, snd_nxt: SeqNumber) {
+        self.phase = Phase::Fast(snd_nxt);
+    }
+
+    /// The timer fired. Says whether this is the first time for this data, and so a sign of congestion that has not
+    /// been answered yet (RFC 5681 3.1).
+    pub(super) fn enter_timeout(&mut self, snd_nxt: SeqNumber) -> bool {
+        let first = !matches!(self.phase, Phase::Timeout(_));
+        self.phase = Phase::Timeout(snd_nxt);
+        self.dup_acks = 0;
+        first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc_5681_3_2_the_third_duplicate_counts() {
+        let mut recovery = Recovery::default();
+        assert_eq!(
+            [recovery.on_duplicate(), recovery.on_duplicate(), recovery.on_duplicate()],
+            [false, false, true]
+        );
+    }
+
+    #[test]
+    fn rfc_6582_3_2_partial_and_full_acknowledgments() {
+        let mut recovery = Recovery::default();
+        recovery.enter_fast(SeqNumber(1000));
+        assert!(recovery.on_progress(SeqNumber(500), 5), "partial");
+        assert_eq!(recovery.phase(), Phase::Fast(SeqNumber(1000)));
+        assert!(!recovery.on_progress(SeqNumber(1000), 5), "full");
+        assert!(recovery.is_open());
+    }
+
+    #[test]
+    fn rfc_6582_3_2_no_second_fast_retransmit_below_the_point() {
+        let mut recovery = Recovery::default();
+        assert!(recovery.enter_timeout(SeqNumber(1000)));
+        assert!(!recovery.enter_timeout(SeqNumber(1200)), "the second time-out of the same data");
+        for _ in 0..10 {
+            assert!(!recovery.on_duplicate());
+        }
+    }
+}

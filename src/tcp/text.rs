@@ -1,0 +1,125 @@
+//! The segment text and the FIN: delivery, reassembly, and when to acknowledge (RFC 9293 3.10.7.4, seventh and
+//! eighth steps).
+
+use super::connection::{Arrival, Connection};
+use super::input::{DROP, NEXT, Step};
+use super::{Context, Error, State};
+use crate::wire::SeqNumber;
+
+impl Connection {
+    /// Seventh: takes the payload, in order or not.
+    pub(super) fn seventh_take_text(&mut self, cx: &mut Context<'_>, arrival: &mut Arrival<'_>) -> Step {
+        let len = arrival.payload.len() as u32;
+        if len == 0 || !self.state.can_receive() {
+            return NEXT;
+        }
+        if self.orphan {
+            // Nobody will read it: the peer must know (RFC 2525 2.17; RFC 1122 4.2.2.13).
+            self.fail_with_reset(cx, Error::ConnectionAborted);
+            return DROP;
+        }
+        let segment_size =
+            if arrival.meta.gso_size > 0 { arrival.meta.gso_size } else { len.min(65_535) as u16 };
+        self.rcv_mss = self.rcv_mss.max(segment_size.min(self.mss));
+        let seq = arrival.seq;
+        if seq == self.rcv_nxt {
+            let filled_gap = self.deliver(cx, arrival);
+            self.acknowledge_text(cx, len, filled_gap);
+        } else {
+            self.set_aside(cx, arrival);
+        }
+        // Where a FIN is looked for: behind the payload that may have been taken over.
+        arrival.seq = seq + len;
+        NEXT
+    }
+
+    /// In order: to the application, with what had waited for it. Says whether something had.
+    fn deliver(&mut self, cx: &mut Context<'_>, arrival: &mut Arrival<'_>) -> bool {
+        self.rcv_nxt += arrival.payload.len() as u32;
+        let keep = !self.read_shut;
+        let incoming = self.incoming.get_or_insert_default();
+        if keep {
+            incoming.queue.push(cx.pool, arrival.payload);
+        }
+        let waited = !incoming.reassembly.is_empty() || incoming.fin.is_some();
+        while let Some(mut chunk) = incoming.reassembly.take_next(self.rcv_nxt) {
+            self.rcv_nxt += chunk.len() as u32;
+            if keep {
+                incoming.queue.push(cx.pool, &mut chunk);
+            }
+        }
+        self.events.readable = true;
+        waited
+    }
+
+    /// Out of order: kept for later, and acknowledged at once, so that the peer sees the gap (RFC 5681 4.2).
+    fn set_aside(&mut self, cx: &mut Context<'_>, arrival: &mut Arrival<'_>) {
+        let room = self.receive_room();
+        let incoming = self.incoming.get_or_insert_default();
+        if arrival.payload.len() <= room && incoming.reassembly.insert(arrival.seq, arrival.payload) {
+            cx.counters.out_of_order += 1;
+        } else {
+            cx.counters.reassembly_full += 1;
+        }
+        self.pending.ack = true;
+    }
+
+    /// Delayed acknowledgment, counted in bytes: due at twice the peer's segment size (RFC 9293 3.8.6.3). It goes out
+    /// when the turn ends, so that a turn's segments draw one.
+    fn acknowledge_text(&mut self, cx: &mut Context<'_>, len: u32, at_once: bool) {
+        self.unacknowledged += len;
+        if self.quick_acks > 0 {
+            // The peer is in its first windows and needs every acknowledgment to open them.
+            self.quick_acks -= 1;
+            self.pending.ack = true;
+        } else if at_once || self.unacknowledged >= 2 * u32::from(self.rcv_mss) {
+            self.pending.ack = true;
+        } else {
+            self.delay_ack(cx.now, cx.config.delayed_ack);
+        }
+    }
+
+    /// Eighth: the peer has finished, now or behind data that is still missing.
+    pub(super) fn eighth_check_fin(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>) -> Step {
+        if arrival.fin && self.state.can_receive() {
+            if arrival.seq == self.rcv_nxt {
+                self.take_fin(cx);
+                return NEXT;
+            }
+            if arrival.seq.gt(self.rcv_nxt) {
+                self.incoming.get_or_insert_default().fin = Some(arrival.seq);
+                self.pending.ack = true;
+            }
+        }
+        let waiting: Option<SeqNumber> = self.incoming.as_ref().and_then(|incoming| incoming.fin);
+        if waiting == Some(self.rcv_nxt) && self.state.can_receive() {
+            self.take_fin(cx);
+        }
+        NEXT
+    }
+
+    fn take_fin(&mut self, cx: &Context<'_>) {
+        self.rcv_nxt += 1;
+        self.pending.ack = true;
+        self.events.readable = true;
+        if let Some(incoming) = &mut self.incoming {
+            incoming.fin = None;
+        }
+        match self.state {
+            State::Established => self.state = State::CloseWait,
+            State::FinWait1 if self.fin_acknowledged() => self.enter_time_wait(),
+            State::FinWait1 => self.state = State::Closing,
+            State::FinWait2 => self.enter_time_wait(),
+            _ => {}
+        }
+        self.last_received = cx.now;
+    }
+
+    /// Both directions are done. Old segments are the compact entry's business from here on.
+    pub(super) fn enter_time_wait(&mut self) {
+        self.state = State::TimeWait;
+        self.timers = super::timers::Timers::default();
+        self.outgoing = None;
+        self.events.closed = true;
+    }
+}

@@ -1,0 +1,222 @@
+//! The application's calls (RFC 9293 3.9.1, 3.10.2–3.10.6).
+
+use super::connection::Connection;
+use super::{Context, Error, State};
+use crate::buffer::{Chunk, Pool};
+
+impl Connection {
+    /// Moves received bytes into `buffer` and says how many; `Ok(0)` is the end of the stream (or an empty buffer).
+    ///
+    /// # Errors
+    /// `WouldBlock` with nothing to read; once everything is read, the error that ended the connection.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let count = self.incoming.as_mut().map_or(0, |incoming| incoming.queue.read(buffer));
+        if count == 0 {
+            return self.nothing_to_read().map(|()| 0);
+        }
+        self.after_read();
+        Ok(count)
+    }
+
+    /// Like [`read`](Self::read), leaving the bytes where they are.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn peek(&self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let count = self.incoming.as_ref().map_or(0, |incoming| incoming.queue.peek(buffer));
+        if count == 0 && !buffer.is_empty() {
+            return self.nothing_to_read().map(|()| 0);
+        }
+        Ok(count)
+    }
+
+    /// Takes the oldest received chunk without copying it; `Ok(None)` is the end of the stream.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_chunk(&mut self) -> Result<Option<Chunk>, Error> {
+        let Some(chunk) = self.incoming.as_mut().and_then(|incoming| incoming.queue.pop()) else {
+            return self.nothing_to_read().map(|()| None);
+        };
+        self.after_read();
+        Ok(Some(chunk))
+    }
+
+    /// End of stream, an error, or just nothing yet.
+    fn nothing_to_read(&self) -> Result<(), Error> {
+        match (self.state, self.error) {
+            (_, Some(error)) => Err(error),
+            _ if self.read_shut => Ok(()),
+            (State::Closed | State::CloseWait | State::Closing | State::LastAck | State::TimeWait, None) => {
+                Ok(())
+            }
+            _ => Err(Error::WouldBlock),
+        }
+    }
+
+    /// Reading has freed memory: the peer hears of it if that is worth a segment.
+    fn after_read(&mut self) {
+        let (room, buffer) = (self.receive_room(), self.options.receive_buffer);
+        if self.state.can_receive() && self.window.update_is_due(self.rcv_nxt, room, buffer, self.mss) {
+            self.pending.ack = true;
+        }
+        self.release_memory();
+    }
+
+    /// Takes as many of `bytes` as there is room for and says how many.
+    ///
+    /// # Errors
+    /// `WouldBlock` without room or before the connection stands; `BrokenPipe` after the direction was closed; the
+    /// error that ended the connection.
+    pub fn write(&mut self, pool: &Pool, bytes: &[u8]) -> Result<usize, Error> {
+        let room = self.check_writable()?;
+        let count = bytes.len().min(room);
+        if count > 0 {
+            self.outgoing.get_or_insert_default().queue.write(pool, &bytes[..count]);
+        }
+        Ok(count)
+    }
+
+    /// Takes an owned chunk without copying it, whole or not at all.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write), with the chunk given back. One that is larger than the room is taken if the queue
+    /// is empty, since it would never fit.
+    pub fn write_chunk(&mut self, pool: &Pool, chunk: Chunk) -> Result<(), (Error, Chunk)> {
+        match self.check_writable() {
+            Err(error) => Err((error, chunk)),
+            Ok(room) if chunk.len() > room && self.queued() > 0 => {
+                self.write_blocked = true;
+                Err((Error::WouldBlock, chunk))
+            }
+            Ok(_) if chunk.is_empty() => Ok(()),
+            Ok(_) => {
+                self.outgoing.get_or_insert_default().queue.push(pool, chunk);
+                Ok(())
+            }
+        }
+    }
+
+    fn check_writable(&mut self) -> Result<usize, Error> {
+        match (self.state, self.error) {
+            (_, Some(error)) => return Err(error),
+            _ if self.fin_queued => return Err(Error::BrokenPipe),
+            (State::Established | State::CloseWait, None) => {}
+            (State::SynSent | State::SynReceived, None) => {
+                self.write_blocked = true;
+                return Err(Error::WouldBlock);
+            }
+            _ => return Err(Error::BrokenPipe),
+        }
+        let room = self.send_room();
+        if room == 0 {
+            self.write_blocked = true;
+            return Err(Error::WouldBlock);
+        }
+        Ok(room)
+    }
+
+    /// Bytes that [`write`](Self::write) would take now, were the connection open.
+    pub fn send_room(&self) -> usize {
+        self.options.send_buffer.saturating_sub(self.queued())
+    }
+
+    /// Whether [`read`](Self::read) would not block.
+    pub fn is_readable(&self) -> bool {
+        let holds = self.incoming.as_ref().is_some_and(|incoming| !incoming.queue.is_empty());
+        holds || self.nothing_to_read() != Err(Error::WouldBlock)
+    }
+
+    /// Whether [`write`](Self::write) would not block.
+    pub fn is_writable(&self) -> bool {
+        match self.state {
+            State::SynSent | State::SynReceived => false,
+            state => !state.can_send() || self.send_room() > 0,
+        }
+    }
+
+    /// Closes our direction: a FIN follows what was written (RFC 9293 3.10.4). Again has no effect.
+    ///
+    /// # Errors
+    /// `NotConnected` before the handshake is complete, or once the connection has ended.
+    pub fn shutdown_write(&mut self) -> Result<(), Error> {
+        match self.state {
+            State::SynSent | State::SynReceived => Err(Error::NotConnected),
+            State::Closed => Err(self.error.unwrap_or(Error::NotConnected)),
+            _ => {
+                self.queue_fin();
+                Ok(())
+            }
+        }
+    }
+
+    /// What the peer sends from now on is acknowledged and thrown away; `read` gives the end of the stream.
+    ///
+    /// # Errors
+    /// `NotConnected` before the handshake is complete.
+    pub fn shutdown_read(&mut self) -> Result<(), Error> {
+        if matches!(self.state, State::SynSent | State::SynReceived) {
+            return Err(Error::NotConnected);
+        }
+        self.read_shut = true;
+        if let Some(incoming) = &mut self.incoming {
+            while incoming.queue.pop().is_some() {}
+        }
+        self.events.readable = true;
+        self.after_read();
+        Ok(())
+    }
+
+    /// The application lets the connection go. What was written still goes out, and both sides close in order; but
+    /// with data that nobody will read, the peer gets a reset, so that it knows (RFC 2525 2.17).
+    pub fn close(&mut self, cx: &mut Context<'_>) {
+        self.orphan = true;
+        let unread = self.incoming.as_ref().is_some_and(|incoming| !incoming.queue.is_empty());
+        self.incoming = None;
+        match self.state {
+            State::SynSent => self.end(None),
+            State::Closed | State::TimeWait => {}
+            _ if unread => self.fail_with_reset(cx, Error::ConnectionAborted),
+            _ => self.queue_fin(),
+        }
+        self.limit_fin_wait_2(cx);
+    }
+
+    /// Ends the connection at once (RFC 9293 3.10.5): a reset goes out at the next
+    /// [`poll_transmit`](Self::poll_transmit), and `error` is what reads and writes give from now on.
+    pub fn abort(&mut self, error: Error) {
+        if matches!(self.state, State::Closed | State::TimeWait) {
+            return;
+        }
+        let tell = self.state != State::SynSent;
+        self.end(Some(error));
+        self.pending.reset = tell;
+    }
+
+    /// An ICMP error about this connection. It ends an attempt to connect, and is soft otherwise: anyone can forge
+    /// one (RFC 5927 5.2; RFC 9293 3.9.2.2).
+    pub fn handle_unreachable(&mut self, cx: &mut Context<'_>, error: Error) {
+        if self.state == State::SynSent {
+            self.fail(cx, error);
+        }
+    }
+
+    fn queue_fin(&mut self) {
+        self.fin_queued = true;
+        match self.state {
+            State::Established => self.state = State::FinWait1,
+            State::CloseWait => self.state = State::LastAck,
+            _ => {}
+        }
+    }
+
+    /// The peer's direction may stay open for ever, but not for nobody.
+    pub(super) fn limit_fin_wait_2(&mut self, cx: &Context<'_>) {
+        if self.orphan && self.state == State::FinWait2 {
+            self.timers.linger.set(cx.now + cx.config.fin_wait_2_timeout);
+        }
+    }
+}

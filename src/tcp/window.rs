@@ -1,0 +1,131 @@
+//! The window that we offer: how much the peer may send (RFC 9293 3.8.6; RFC 7323 2).
+
+use crate::wire::SeqNumber;
+
+/// The receive sequence space (RFC 9293 3.3.1):
+///
+/// ```text
+///        1          2          3
+///    ----------|----------|----------
+///           RCV.NXT    RCV.NXT
+///                     +RCV.WND
+///
+/// 1 - received and acknowledged   2 - may be sent to us   3 - not yet
+/// ```
+///
+/// The right edge, RCV.NXT + RCV.WND, is what is kept: it only ever moves forward.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ReceiveWindow {
+    /// The right edge that the peer has been told.
+    edge: SeqNumber,
+    shift: u8,
+}
+
+impl ReceiveWindow {
+    /// A window of `size` bytes from `rcv_nxt` on, announced in units of `1 << shift`.
+    pub(super) fn new(rcv_nxt: SeqNumber, size: u32, shift: u8) -> Self {
+        ReceiveWindow { edge: rcv_nxt + size, shift }
+    }
+
+    /// RCV.WND.
+    pub(super) fn size(&self, rcv_nxt: SeqNumber) -> u32 {
+        u32::try_from(self.edge.distance(rcv_nxt)).unwrap_or(0)
+    }
+
+    /// The first octet that is not acceptable. The window field is rounded up where rounding down would shrink the
+    /// window, so the peer may use up to one unit more than the edge.
+    pub(super) fn limit(&self, rcv_nxt: SeqNumber) -> SeqNumber {
+        let size = self.size(rcv_nxt);
+        if size == 0 { rcv_nxt } else { self.edge + self.slack() }
+    }
+
+    fn slack(&self) -> u32 {
+        (1 << self.shift) - 1
+    }
+
+    /// The edge that `room` bytes of free memory allow, if it is worth announcing (RFC 1122 4.2.3.3, the receiver's
+    /// silly-window avoidance): further by a segment or half the buffer.
+    fn wanted(&self, rcv_nxt: SeqNumber, room: usize, buffer: usize, mss: u16) -> Option<SeqNumber> {
+        let max = u32::from(u16::MAX) << self.shift;
+        let room = u32::try_from(room).unwrap_or(u32::MAX).min(max) & !self.slack();
+        let edge = rcv_nxt + room;
+        let gain = edge.distance(self.edge);
+        let worth = (buffer / 2).min(usize::from(mss)).max(1);
+        (gain > 0 && gain as usize >= worth).then_some(edge)
+    }
+
+    /// The window field for a segment sent now; from here on the edge stands.
+    pub(super) fn announce(&mut self, rcv_nxt: SeqNumber, room: usize, buffer: usize, mss: u16) -> u16 {
+        if let Some(edge) = self.wanted(rcv_nxt, room, buffer, mss) {
+            self.edge = edge;
+        }
+        self.field(rcv_nxt)
+    }
+
+    /// The window field for the edge as it is, rounded up: it never shrinks (RFC 9293 3.8.6, SHLD-14).
+    pub(super) fn field(&self, rcv_nxt: SeqNumber) -> u16 {
+        let units = (u64::from(self.size(rcv_nxt)) + u64::from(self.slack())) >> self.shift;
+        u16::try_from(units).unwrap_or(u16::MAX)
+    }
+
+    /// Whether the application has read so much that the peer should hear of it without waiting for data: the
+    /// window at least doubles, or opens from less than a segment.
+    pub(super) fn update_is_due(&self, rcv_nxt: SeqNumber, room: usize, buffer: usize, mss: u16) -> bool {
+        let size = self.size(rcv_nxt);
+        self.wanted(rcv_nxt, room, buffer, mss).is_some_and(|edge| {
+            let wanted = edge - rcv_nxt;
+            size < u32::from(mss) || wanted / 2 >= size
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NXT: SeqNumber = SeqNumber(1000);
+
+    #[test]
+    fn rfc_9293_3_8_6_the_edge_never_moves_back() {
+        let mut window = ReceiveWindow::new(NXT, 10_000, 0);
+        assert_eq!(window.announce(NXT, 4_000, 10_000, 1460), 10_000);
+        assert_eq!(window.announce(NXT + 3_000, 0, 10_000, 1460), 7_000);
+        assert_eq!(window.announce(NXT + 10_000, 0, 10_000, 1460), 0);
+    }
+
+    #[test]
+    fn rfc_1122_4_2_3_3_small_gains_are_not_announced() {
+        let mut window = ReceiveWindow::new(NXT, 0, 0);
+        assert_eq!(window.announce(NXT, 1_459, 10_000, 1460), 0);
+        assert_eq!(window.announce(NXT, 1_460, 10_000, 1460), 1_460);
+        let mut tiny = ReceiveWindow::new(NXT, 0, 0);
+        assert_eq!(tiny.announce(NXT, 499, 1_000, 1460), 0);
+        assert_eq!(tiny.announce(NXT, 500, 1_000, 1460), 500, "half of a small buffer is worth it");
+    }
+
+    #[test]
+    fn rounding_never_shrinks_a_scaled_window() {
+        let mut window = ReceiveWindow::new(NXT, 2_560, 8);
+        assert_eq!(window.announce(NXT + 1, 0, 4_096, 1460), 10, "2559 bytes are rounded up");
+        assert!(window.limit(NXT + 1).ge(NXT + 1 + (10 << 8)), "and what was said is accepted");
+        for i in 1..2_560 {
+            assert!(window.limit(NXT + i).ge(NXT + i + (u32::from(window.field(NXT + i)) << 8)));
+            assert!(window.limit(NXT + i).distance(NXT) <= 2_560 + 255, "no creep");
+        }
+    }
+
+    #[test]
+    fn the_field_saturates() {
+        let mut window = ReceiveWindow::new(NXT, 0, 0);
+        assert_eq!(window.announce(NXT, 1 << 20, 1 << 20, 1460), u16::MAX);
+    }
+
+    #[test]
+    fn updates_are_sent_when_the_window_doubles() {
+        let mut window = ReceiveWindow::new(NXT, 0, 0);
+        window.announce(NXT, 20_000, 20_000, 1460);
+        assert!(!window.update_is_due(NXT + 5_000, 20_000, 20_000, 1460));
+        assert!(window.update_is_due(NXT + 12_000, 20_000, 20_000, 1460));
+        assert!(window.update_is_due(NXT + 19_000, 20_000, 20_000, 1460));
+    }
+}
