@@ -28,7 +28,7 @@ pub enum BadMessage {
     Chunk,
     /// The stream ended before the message did.
     Truncated,
-    /// The request line is longer than the limit.
+    /// The request or status line is longer than the limit.
     LineTooLong,
     /// The header section is longer than the limit.
     HeadersTooLarge,
@@ -79,7 +79,7 @@ impl fmt::Display for BadMessage {
             BadMessage::LengthRequired => "length of the body not given",
             BadMessage::Chunk => "malformed chunk",
             BadMessage::Truncated => "stream ended inside the message",
-            BadMessage::LineTooLong => "request line too long",
+            BadMessage::LineTooLong => "first line too long",
             BadMessage::HeadersTooLarge => "header section too large",
             BadMessage::TooManyFields => "too many header fields",
             BadMessage::Expectation => "unknown expectation",

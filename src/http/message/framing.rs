@@ -62,7 +62,8 @@ pub(crate) fn is_bodyless(status: StatusCode) -> bool {
     status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED
 }
 
-fn has_body_by_nature(method: &Method) -> bool {
+/// Whether a request with `method` is expected to have a body.
+pub(crate) fn has_body_by_nature(method: &Method) -> bool {
     method == Method::POST || method == Method::PUT || method == Method::PATCH
 }
 

@@ -14,11 +14,13 @@ mod response;
 pub use body::{BodyDecoder, Decoded};
 pub use chunked::{ChunkedDecoder, LAST_CHUNK, write_chunk_size};
 pub use fields::{ConnectionOptions, list_items};
-pub(crate) use framing::is_bodyless;
 pub use framing::{Framing, request_framing, response_framing};
+pub(crate) use framing::{has_body_by_nature, is_bodyless};
 pub use head::{HeadBuffer, HeadLimits, HeadProgress};
-pub use request::{parse_request, write_request_head};
+pub use request::{parse_request, write_request_line};
 pub use response::{parse_response, write_status_line};
+
+use std::io::Write as _;
 
 use ::http::HeaderMap;
 
@@ -41,6 +43,11 @@ pub fn write_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Appends `Content-Length`.
+pub fn write_length(out: &mut Vec<u8>, length: u64) {
+    write!(out, "Content-Length: {length}\r\n").expect("writing to a Vec does not fail");
 }
 
 #[cfg(test)]

@@ -1,89 +1,21 @@
-//! Heads of answers, and the framing of their bodies.
-
-use std::io::Write as _;
+//! Heads of answers.
 
 use ::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, SERVER, TRANSFER_ENCODING};
-use ::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use ::http::{HeaderValue, Response, StatusCode};
 
 use super::ServerConfig;
 use super::exchange::Asked;
-use super::output::{Output, Piece};
-use crate::http::Date;
-use crate::http::message::{
-    LAST_CHUNK, is_bodyless, write_chunk_size, write_field, write_fields, write_status_line,
-};
+use crate::http::encoder::{BodySize, Encoder};
+use crate::http::message::{is_bodyless, write_field, write_length, write_status_line};
+use crate::http::{Date, Piece};
 
-/// How long the body of an answer will be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodySize {
-    /// Exactly so many bytes, announced as `Content-Length`.
-    Known(u64),
-    /// Not known yet: chunked, or to HTTP/1.0 delimited by the close.
-    Unknown,
-}
-
-/// Frames the body of one answer.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Encoder {
-    /// HEAD, 204, 304: whatever comes is dropped.
-    Nothing,
-    /// So many bytes are still owed.
-    Length(u64),
-    Chunked,
-    UntilClose,
-}
-
-impl Encoder {
-    pub(super) fn new(status: StatusCode, size: BodySize, asked: Asked) -> Self {
-        match size {
-            _ if asked.head_only || is_bodyless(status) => Encoder::Nothing,
-            BodySize::Known(length) => Encoder::Length(length),
-            BodySize::Unknown if asked.http_10 => Encoder::UntilClose,
-            BodySize::Unknown => Encoder::Chunked,
-        }
-    }
-
-    /// Whether nothing can follow any more.
-    pub(super) fn owes_nothing(&self) -> bool {
-        matches!(self, Encoder::Nothing | Encoder::Length(0))
-    }
-
-    /// Adds a piece of the body; what exceeds an announced length is cut off.
-    pub(super) fn push(&mut self, mut piece: Piece, output: &mut Output) {
-        match self {
-            _ if piece.is_empty() => {}
-            Encoder::Nothing => {}
-            Encoder::UntilClose => output.push(piece),
-            Encoder::Length(owed) => {
-                let len = usize::try_from(*owed).map_or(piece.len(), |owed| owed.min(piece.len()));
-                match &mut piece {
-                    Piece::Owned(bytes) => bytes.truncate(len),
-                    Piece::Borrowed(bytes) => *bytes = &bytes[..len],
-                }
-                *owed -= len as u64;
-                output.push(piece);
-            }
-            Encoder::Chunked => {
-                output.append(|out| write_chunk_size(out, piece.len()));
-                output.push(piece);
-                output.append(|out| out.extend_from_slice(b"\r\n"));
-            }
-        }
-    }
-
-    /// Ends the body. `false`: less came than was announced, and only cutting the connection can say so.
-    pub(super) fn finish(&self, trailers: Option<&HeaderMap>, output: &mut Output) -> bool {
-        match (self, trailers) {
-            (Encoder::Chunked, None) => output.append(|out| out.extend_from_slice(LAST_CHUNK)),
-            (Encoder::Chunked, Some(trailers)) => output.append(|out| {
-                out.extend_from_slice(b"0\r\n");
-                write_fields(out, trailers);
-                out.extend_from_slice(b"\r\n");
-            }),
-            (Encoder::Length(owed), _) => return *owed == 0,
-            (Encoder::Nothing | Encoder::UntilClose, _) => {}
-        }
-        true
+/// How the body of an answer is framed (RFC 9112 6).
+pub(super) fn encoder(status: StatusCode, size: BodySize, asked: Asked) -> Encoder {
+    match size {
+        _ if asked.head_only || is_bodyless(status) => Encoder::Nothing,
+        BodySize::Known(length) => Encoder::Length(length),
+        BodySize::Unknown if asked.http_10 => Encoder::UntilClose,
+        BodySize::Unknown => Encoder::Chunked,
     }
 }
 
@@ -137,10 +69,6 @@ pub(super) fn write_head(
         Persistence::Announced { left } => write_keep_alive(out, left, config),
     }
     out.extend_from_slice(b"\r\n");
-}
-
-fn write_length(out: &mut Vec<u8>, length: u64) {
-    write!(out, "Content-Length: {length}\r\n").expect("writing to a Vec does not fail");
 }
 
 fn write_keep_alive(out: &mut Vec<u8>, left: Option<u32>, config: &ServerConfig) {

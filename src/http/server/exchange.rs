@@ -5,11 +5,11 @@ use std::time::Duration;
 use ::http::header::{EXPECT, TRANSFER_ENCODING};
 use ::http::{HeaderMap, Method, Request, Version};
 
-use super::answer::Encoder;
-use super::output::Output;
 use super::pace::Pace;
 use super::{Reason, ServerConfig};
+use crate::http::encoder::Encoder;
 use crate::http::message::{BodyDecoder, ConnectionOptions, HeadBuffer};
+use crate::http::output::Output;
 
 /// How far the request has been read.
 #[derive(Debug)]

@@ -5,9 +5,9 @@ use std::task::{Context, Poll};
 
 use ::http::{HeaderMap, Request, Response, StatusCode};
 
-use super::answer::{BodySize, plain_answer};
-use super::output::Piece;
+use super::answer::plain_answer;
 use crate::http::message::Framing;
+use crate::http::{BodySize, Piece};
 
 /// The next thing a handler has to say.
 #[derive(Debug)]

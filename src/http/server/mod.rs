@@ -8,7 +8,6 @@ mod config;
 mod connection;
 mod exchange;
 mod handler;
-mod output;
 mod pace;
 mod reason;
 mod router;
@@ -16,11 +15,9 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub use answer::BodySize;
 pub use config::ServerConfig;
 pub use connection::{Event, Received, ServerConnection, Transport};
 pub use handler::{Appetite, Buffered, Handler, Service, Step};
-pub use output::Piece;
 pub use reason::{Reason, Reasons};
 pub use router::Router;
 pub use session::Session;

@@ -7,7 +7,7 @@ use ::http::{Method, Request, Response, StatusCode};
 
 use super::answer::plain_answer;
 use super::handler::{Buffered, Handler, Ready, Service};
-use super::output::Piece;
+use crate::http::Piece;
 
 type Factory = Arc<dyn Fn(&Request<()>) -> Box<dyn Handler> + Send + Sync>;
 

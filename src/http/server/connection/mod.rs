@@ -13,10 +13,9 @@ use ::http::{HeaderMap, HeaderValue, Request, StatusCode};
 
 use super::answer::plain_answer;
 use super::exchange::{Exchange, Writing};
-use super::output::Piece;
 use super::{Reason, Reasons, ServerConfig};
-use crate::http::Now;
 use crate::http::message::Framing;
+use crate::http::{Now, Piece};
 
 /// Something of a request has arrived.
 #[derive(Debug)]

@@ -6,11 +6,12 @@ use std::time::Duration;
 use ::http::{HeaderMap, Response, StatusCode};
 
 use super::{Phase, ServerConnection};
+use crate::http::encoder::Encoder;
 use crate::http::message::ConnectionOptions;
-use crate::http::server::answer::{Encoder, Persistence, plain_answer, write_head};
+use crate::http::server::Reason;
+use crate::http::server::answer::{Persistence, encoder, plain_answer, write_head};
 use crate::http::server::exchange::{Asked, Exchange, Reading, Writing};
-use crate::http::server::{BodySize, Piece, Reason};
-use crate::http::{BadMessage, Now};
+use crate::http::{BadMessage, BodySize, Now, Piece};
 
 impl ServerConnection {
     /// Begins the answer. Fields that concern the connection (`Connection`, `Keep-Alive`, `Content-Length`,
@@ -27,7 +28,7 @@ impl ServerConnection {
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         }
         let Some(asked) = self.exchange.as_ref().map(|exchange| exchange.asked) else { return };
-        let encoder = Encoder::new(response.status(), *response.body(), asked);
+        let encoder = encoder(response.status(), *response.body(), asked);
         let persistence = self.persistence(asked, &encoder, response.headers());
         let config = Arc::clone(&self.config);
         self.write(now.at, |out| write_head(out, &response, asked, persistence, &config, now.date));

@@ -13,7 +13,7 @@ use ::http::{HeaderMap, Method, Request, Response};
 
 use super::*;
 use crate::http::message::Framing;
-use crate::http::{Clock, Now};
+use crate::http::{BodySize, Clock, Now, Piece};
 
 /// A client's view of one connection.
 struct Client {

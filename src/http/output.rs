@@ -12,7 +12,7 @@ const COPY_LIMIT: usize = 2 * 1024;
 
 /// A queue of pieces. How much may wait is its owner's decision.
 #[derive(Debug, Default)]
-pub(super) struct Output {
+pub(crate) struct Output {
     pieces: VecDeque<Piece>,
     /// Bytes of the first piece that have gone.
     gone: usize,
@@ -21,16 +21,16 @@ pub(super) struct Output {
 
 impl Output {
     /// Bytes that wait.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// Lets `write` append to the end.
-    pub(super) fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let has_room = matches!(self.pieces.back(), Some(Cow::Owned(last)) if last.len() < COPY_LIMIT);
         if !has_room {
             self.pieces.push_back(Cow::Owned(Vec::with_capacity(512)));
@@ -43,7 +43,7 @@ impl Output {
     }
 
     /// Adds a piece at the end; a small one is copied.
-    pub(super) fn push(&mut self, piece: Piece) {
+    pub(crate) fn push(&mut self, piece: Piece) {
         if piece.len() <= COPY_LIMIT {
             self.append(|last| last.extend_from_slice(&piece));
         } else {
@@ -53,7 +53,7 @@ impl Output {
     }
 
     /// Lends the first pieces; returns how many slices were filled.
-    pub(super) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+    pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut filled = 0;
         for (slot, piece) in slices.iter_mut().zip(&self.pieces) {
             let skip = if filled == 0 { self.gone } else { 0 };
@@ -64,7 +64,7 @@ impl Output {
     }
 
     /// Takes `n` bytes off the front, at most all.
-    pub(super) fn advance(&mut self, n: usize) {
+    pub(crate) fn advance(&mut self, n: usize) {
         let n = n.min(self.len);
         self.len -= n;
         self.gone += n;
@@ -77,7 +77,7 @@ impl Output {
     }
 
     /// Gives the first piece away.
-    pub(super) fn take(&mut self) -> Option<Piece> {
+    pub(crate) fn take(&mut self) -> Option<Piece> {
         let mut piece = self.pieces.pop_front()?;
         let gone = std::mem::take(&mut self.gone);
         self.len -= piece.len() - gone;
