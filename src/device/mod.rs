@@ -15,10 +15,22 @@
 //! one packet and a capture shows what the wire carries: the same in the command line, the tests and the simulation.
 
 mod cut;
+#[cfg(feature = "net")]
+mod error;
+#[cfg(feature = "net")]
+mod interface;
 mod link;
+#[cfg(feature = "net")]
+mod namespace;
+#[cfg(feature = "net")]
+mod netlink;
 mod pair;
+#[cfg(feature = "net")]
+mod plain;
 #[cfg(unix)]
 mod socket;
+#[cfg(feature = "net")]
+mod system;
 
 use std::io;
 
@@ -27,8 +39,14 @@ use crate::time::Instant;
 use crate::wire::{OutPacket, PacketMeta, SendOutcome};
 
 pub use cut::{Cut, CutError, Cutter};
+#[cfg(feature = "net")]
+pub use error::DeviceError;
+#[cfg(feature = "net")]
+pub use interface::{InterfaceConfig, OpenTun, Prefix, TunName};
 pub use link::{Chance, Limit, Link, LinkConfig, LinkConfigError, LinkCounters};
 pub use pair::{PairEnd, WholeEnd, pair, whole_pair};
+#[cfg(feature = "net")]
+pub use plain::Plain;
 #[cfg(unix)]
 pub use socket::SocketEnd;
 

@@ -1,0 +1,321 @@
+//! A TUN interface: its name, its addresses, and all else that the kernel's side of it is set to.
+
+use std::fmt;
+use std::fs::File;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::if_nametoindex;
+
+use super::error::is_permission;
+use super::namespace::within;
+use super::netlink::Netlink;
+use super::{DeviceError, Plain, system};
+
+/// Packets that the kernel queues towards us. It drops silently what exceeds that, and its own default, 500, is less
+/// than one window of 4 MiB.
+const QUEUE: u32 = 4_000;
+/// The largest packet that any host has to take (RFC 1122 3.3.2).
+const LEAST_MTU: u16 = 576;
+/// The smallest MTU of IPv6 (RFC 8200 5).
+const LEAST_MTU_IPV6: u16 = 1_280;
+/// The longest name of an interface (IFNAMSIZ without the final zero).
+const LONGEST_NAME: usize = 15;
+
+/// Which interface to open: `lw0`, or `server/lw0` for one in the network namespace `server`.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct TunName {
+    /// The network namespace, by its name under `/run/netns`; our own if `None`.
+    pub namespace: Option<String>,
+    /// The interface; the first `lwN` that does not exist if `None`.
+    pub interface: Option<String>,
+}
+
+impl FromStr for TunName {
+    type Err = DeviceError;
+
+    fn from_str(text: &str) -> Result<Self, DeviceError> {
+        let (namespace, interface) = match text.split_once('/') {
+            Some((namespace, interface)) => (Some(namespace), interface),
+            None => (None, text),
+        };
+        let forbidden = |c: char| c.is_whitespace() || c.is_control() || "/:%".contains(c);
+        let is_name = |name: &str| {
+            !name.is_empty() && name != "." && name != ".." && name.is_ascii() && !name.contains(forbidden)
+        };
+        if !is_name(interface)
+            || interface.len() > LONGEST_NAME
+            || namespace.is_some_and(|name| !is_name(name))
+        {
+            return Err(DeviceError::BadName { name: text.to_owned() });
+        }
+        Ok(TunName { namespace: namespace.map(str::to_owned), interface: Some(interface.to_owned()) })
+    }
+}
+
+impl fmt::Display for TunName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(namespace) = &self.namespace {
+            write!(f, "{namespace}/")?;
+        }
+        f.write_str(self.interface.as_deref().unwrap_or("lwN"))
+    }
+}
+
+/// An address with the length of its prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    /// The address.
+    pub address: IpAddr,
+    /// Bits of it that are the network's.
+    pub len: u8,
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.len)
+    }
+}
+
+/// What the kernel's side of an interface is to be set to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceConfig {
+    /// The kernel's addresses. The prefixes around them are routed to the interface.
+    pub addresses: Vec<Prefix>,
+    /// Further prefixes that are routed to it.
+    pub routes: Vec<Prefix>,
+    /// The largest packet, in bytes.
+    pub mtu: u16,
+}
+
+impl Default for InterfaceConfig {
+    fn default() -> Self {
+        InterfaceConfig { addresses: Vec::new(), routes: Vec::new(), mtu: 1_500 }
+    }
+}
+
+impl InterfaceConfig {
+    fn check(&self) -> Result<(), DeviceError> {
+        let has_ipv6 = self.addresses.iter().chain(&self.routes).any(|prefix| prefix.address.is_ipv6());
+        let least = if has_ipv6 { LEAST_MTU_IPV6 } else { LEAST_MTU };
+        if self.mtu < least {
+            return Err(DeviceError::Mtu { mtu: self.mtu, possible: least..=u16::MAX });
+        }
+        Ok(())
+    }
+}
+
+/// An interface that is open and not yet configured: its name is known, and addresses can be derived from it.
+///
+/// The interface goes when this, or the device made of it, is dropped, unless it was there before and is persistent.
+#[derive(Debug)]
+pub struct OpenTun {
+    file: File,
+    namespace: Option<String>,
+    name: String,
+    index: u32,
+    /// It was there before we came.
+    existed: bool,
+}
+
+impl OpenTun {
+    /// Opens the interface, or creates it.
+    ///
+    /// # Errors
+    /// See [`DeviceError`].
+    pub fn open(name: &TunName) -> Result<OpenTun, DeviceError> {
+        let tun = within(name.namespace.as_deref(), || match &name.interface {
+            Some(interface) => attach(interface),
+            None => attach_first_free(),
+        })?;
+        Ok(OpenTun { namespace: name.namespace.clone(), ..tun })
+    }
+
+    /// The interface's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// N of an interface called `lwN`, N up to 255.
+    pub fn number(&self) -> Option<u8> {
+        self.name.strip_prefix("lw")?.parse().ok()
+    }
+
+    /// Whether the interface was there before: then what it already has is left.
+    pub fn existed(&self) -> bool {
+        self.existed
+    }
+
+    /// Sets addresses, routes, MTU and queue length, and brings the interface up. What it already has is no error.
+    ///
+    /// # Errors
+    /// See [`DeviceError`].
+    pub fn configure(self, config: &InterfaceConfig) -> Result<Plain, DeviceError> {
+        config.check()?;
+        let namespace = self.namespace.clone();
+        let mtu = within(namespace.as_deref(), || self.configure_here(config))?;
+        Ok(Plain::new(self.file, self.name, mtu as usize))
+    }
+
+    /// Configures from within the interface's namespace; gives the MTU that it has in the end.
+    fn configure_here(&self, config: &InterfaceConfig) -> Result<u32, DeviceError> {
+        let mut netlink = Netlink::open().map_err(|error| self.failed("routing socket", error))?;
+        let before = netlink.link(self.index).map_err(|error| self.failed("state", error))?;
+        if before.mtu != u32::from(config.mtu) {
+            self.optional("MTU", netlink.set_mtu(self.index, config.mtu.into()))?;
+        }
+        if before.queue < QUEUE {
+            self.optional("txqueuelen", netlink.set_queue(self.index, QUEUE))?;
+        }
+        if !self.existed
+            && let Err(error) = netlink.set_no_link_local(self.index)
+        {
+            log::debug!("{}: link-local address not switched off: {error}", self.name);
+        }
+        for prefix in &config.addresses {
+            self.add_address(&mut netlink, *prefix)?;
+        }
+        if !before.is_up {
+            netlink.set_up(self.index).map_err(|error| self.failed("bringing it up", error))?;
+        }
+        for prefix in &config.routes {
+            self.add_route(&mut netlink, *prefix)?;
+        }
+        Ok(netlink.link(self.index).map_err(|error| self.failed("state", error))?.mtu)
+    }
+
+    fn add_address(&self, netlink: &mut Netlink, prefix: Prefix) -> Result<(), DeviceError> {
+        let what = format!("address {prefix}");
+        match netlink.add_address(self.index, prefix.address, prefix.len) {
+            Err(error) if is_errno(&error, &[Errno::EEXIST]) => Ok(()),
+            Err(error) if is_ipv6_off(prefix, &error) => {
+                self.warn_of_ipv6(&what);
+                Ok(())
+            }
+            Err(error) if is_permission(&error) && self.has_address_like(prefix.address) => {
+                log::warn!("{}: {what} not set, as that takes more rights: it keeps what it has", self.name);
+                Ok(())
+            }
+            result => result.map_err(|error| self.failed(&what, error)),
+        }
+    }
+
+    fn add_route(&self, netlink: &mut Netlink, prefix: Prefix) -> Result<(), DeviceError> {
+        match netlink.add_route(self.index, prefix.address, prefix.len) {
+            Err(error) if is_errno(&error, &[Errno::EEXIST]) && self.existed => Ok(()),
+            Err(error) if is_ipv6_off(prefix, &error) => {
+                self.warn_of_ipv6(&format!("route {prefix}"));
+                Ok(())
+            }
+            Err(error) if is_errno(&error, &[Errno::EEXIST]) => {
+                Err(DeviceError::Routed { prefix: prefix.to_string() })
+            }
+            result => result.map_err(|error| self.failed(&format!("route {prefix}"), error)),
+        }
+    }
+
+    /// Passes over a missing right to change an interface that somebody else has made.
+    fn optional(&self, what: &str, result: std::io::Result<()>) -> Result<(), DeviceError> {
+        match result {
+            Err(error) if is_permission(&error) && self.existed => {
+                log::warn!("{}: {what} not changed: {error}", self.name);
+                Ok(())
+            }
+            result => result.map_err(|error| self.failed(what, error)),
+        }
+    }
+
+    /// Whether the interface was given an address of the same family by whoever made it.
+    fn has_address_like(&self, address: IpAddr) -> bool {
+        let Ok(mut all) = getifaddrs() else { return false };
+        self.existed
+            && all.any(|entry| {
+                entry.interface_name == self.name
+                    && entry.address.is_some_and(|other| match address {
+                        IpAddr::V4(_) => other.as_sockaddr_in().is_some(),
+                        IpAddr::V6(_) => {
+                            other.as_sockaddr_in6().is_some_and(|v6| !v6.ip().is_unicast_link_local())
+                        }
+                    })
+            })
+    }
+
+    fn warn_of_ipv6(&self, what: &str) {
+        let sysctl = "net.ipv6.conf.all.disable_ipv6";
+        log::warn!("{}: {what} not set, as IPv6 is switched off here (sysctl {sysctl})", self.name);
+    }
+
+    fn failed(&self, what: &str, source: std::io::Error) -> DeviceError {
+        DeviceError::Configure { interface: self.name.clone(), what: what.to_owned(), source }
+    }
+}
+
+/// Attaches to the interface in the namespace that we are in.
+fn attach(name: &str) -> Result<OpenTun, DeviceError> {
+    let existed = if_nametoindex(name).is_ok();
+    let file = system::open_tun(name).map_err(|error| DeviceError::from_open(name, error))?;
+    let index = if_nametoindex(name)
+        .map_err(|errno| DeviceError::Open { interface: name.to_owned(), source: errno.into() })?;
+    Ok(OpenTun { file, namespace: None, name: name.to_owned(), index, existed })
+}
+
+fn attach_first_free() -> Result<OpenTun, DeviceError> {
+    for number in 0..=u8::MAX {
+        let name = format!("lw{number}");
+        if if_nametoindex(name.as_str()).is_ok() {
+            continue;
+        }
+        match attach(&name) {
+            // Somebody was faster: the next one, then.
+            Err(DeviceError::Busy { .. }) => {}
+            result => return result,
+        }
+    }
+    Err(DeviceError::NoFreeName)
+}
+
+/// Whether the host has no IPv6. EACCES is what the kernel says when `disable_ipv6` is set; a missing right is EPERM.
+fn is_ipv6_off(prefix: Prefix, error: &std::io::Error) -> bool {
+    prefix.address.is_ipv6() && is_errno(error, &[Errno::EACCES, Errno::EOPNOTSUPP, Errno::EAFNOSUPPORT])
+}
+
+fn is_errno(error: &std::io::Error, among: &[Errno]) -> bool {
+    error.raw_os_error().is_some_and(|code| among.contains(&Errno::from_raw(code)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(namespace: Option<&str>, interface: &str) -> TunName {
+        TunName { namespace: namespace.map(str::to_owned), interface: Some(interface.to_owned()) }
+    }
+
+    #[test]
+    fn names_with_and_without_a_namespace() {
+        assert_eq!("lw0".parse::<TunName>().unwrap(), named(None, "lw0"));
+        let inside: TunName = "server/tun7".parse().unwrap();
+        assert_eq!(inside, named(Some("server"), "tun7"));
+        assert_eq!(inside.to_string(), "server/tun7");
+    }
+
+    #[test]
+    fn what_the_kernel_would_refuse_or_change_is_no_name() {
+        for name in
+            ["", "/", "a/", "/lw0", "../x/lw0", "../lw0", "lw%d", "lw 0", "sixteen-letters!", "lw:0", "."]
+        {
+            let error = name.parse::<TunName>().unwrap_err();
+            assert!(matches!(error, DeviceError::BadName { .. }), "'{name}' gives {error}");
+        }
+    }
+
+    #[test]
+    fn ipv6_takes_a_larger_mtu() {
+        let mut config = InterfaceConfig { mtu: 576, ..InterfaceConfig::default() };
+        assert!(config.check().is_ok());
+        config.routes.push(Prefix { address: "fd00::".parse().unwrap(), len: 8 });
+        assert!(matches!(config.check(), Err(DeviceError::Mtu { mtu: 576, .. })));
+    }
+}
