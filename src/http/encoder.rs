@@ -1,8 +1,9 @@
 //! The framing of bodies that go out, whichever side sends them.
 
 use ::http::HeaderMap;
+use ::http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TRAILER, TRANSFER_ENCODING};
 
-use super::message::{LAST_CHUNK, write_chunk_size, write_fields};
+use super::message::{LAST_CHUNK, write_chunk_size, write_field};
 use super::output::{Output, Piece};
 
 /// How long a body will be.
@@ -13,6 +14,8 @@ pub enum BodySize {
     /// Not known yet: chunked, or in an answer to HTTP/1.0 delimited by the close.
     Unknown,
 }
+
+const NO_TRAILERS: [HeaderName; 5] = [CONNECTION, CONTENT_LENGTH, HOST, TRAILER, TRANSFER_ENCODING];
 
 /// Frames the body of one message.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,7 +64,10 @@ impl Encoder {
             (Encoder::Chunked, None) => output.append(|out| out.extend_from_slice(LAST_CHUNK)),
             (Encoder::Chunked, Some(trailers)) => output.append(|out| {
                 out.extend_from_slice(b"0\r\n");
-                write_fields(out, trailers);
+                // RFC 9110 6.5.1: fields that frame or route a message have no business in its trailers.
+                for (name, value) in trailers.iter().filter(|(name, _)| !NO_TRAILERS.contains(name)) {
+                    write_field(out, name.as_str(), value.as_bytes());
+                }
                 out.extend_from_slice(b"\r\n");
             }),
             (Encoder::Length(owed), _) => return *owed == 0,

@@ -22,15 +22,6 @@ pub use response::{parse_response, write_status_line};
 
 use std::io::Write as _;
 
-use ::http::HeaderMap;
-
-/// Appends `headers` as field lines, each with its CRLF. Values cannot smuggle a line end: their type excludes it.
-pub fn write_fields(out: &mut Vec<u8>, headers: &HeaderMap) {
-    for (name, value) in headers {
-        write_field(out, name.as_str(), value.as_bytes());
-    }
-}
-
 /// Appends one field line with its CRLF, the name as `Content-Length`: names have no case, but people and old
 /// clients are used to this one. Neither `name` nor `value` may contain CR or LF.
 pub fn write_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {

@@ -28,6 +28,8 @@ pub enum Reason {
     HandlerBroken,
     /// The server was full.
     Overload,
+    /// The connection had to make room for others.
+    Evicted,
     /// The server is shutting down.
     Shutdown,
     /// The client closed its side between requests.
@@ -38,7 +40,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Reason; 15] = [
+    pub const ALL: [Reason; 16] = [
         Reason::IdleTimeout,
         Reason::MaxRequests,
         Reason::HeaderTimeout,
@@ -51,6 +53,7 @@ impl Reason {
         Reason::HandlerPanic,
         Reason::HandlerBroken,
         Reason::Overload,
+        Reason::Evicted,
         Reason::Shutdown,
         Reason::ClientClosed,
         Reason::TransportFailed,
@@ -71,6 +74,7 @@ impl Reason {
             Reason::HandlerPanic => "handler_panic",
             Reason::HandlerBroken => "handler_broken",
             Reason::Overload => "overload",
+            Reason::Evicted => "evicted",
             Reason::Shutdown => "shutdown",
             Reason::ClientClosed => "client_closed",
             Reason::TransportFailed => "transport_failed",

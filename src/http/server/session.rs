@@ -99,6 +99,8 @@ impl Session {
                     self.connection.respond_whole(now, response);
                 }
                 (Step::Head(response), false) => self.connection.respond(now, response),
+                // Nothing yet, and no promise to wake: come back, but let others have their turn.
+                (Step::Body(piece), true) if piece.is_empty() => return cx.waker().wake_by_ref(),
                 (Step::Body(piece), true) => self.connection.send(now, piece),
                 (Step::End(trailers), true) => self.connection.finish(now, trailers.as_ref()),
                 _ => self.connection.fail(now, Reason::HandlerBroken),

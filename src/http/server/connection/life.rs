@@ -47,10 +47,19 @@ impl ServerConnection {
 
     /// The server is shutting down: what is in flight is finished and is the last, an idle connection ends now.
     pub fn shutdown(&mut self, now: Now) {
+        self.end_soon(now, Reason::Shutdown);
+    }
+
+    /// The server needs room for others: as at a shutdown. Meant for the longest [idle](Self::is_idle).
+    pub fn make_room(&mut self, now: Now) {
+        self.end_soon(now, Reason::Evicted);
+    }
+
+    fn end_soon(&mut self, now: Now, reason: Reason) {
         if self.phase != Phase::Open {
             return;
         }
-        self.reasons.insert(Reason::Shutdown);
+        self.reasons.insert(reason);
         self.last = true;
         if self.exchange.is_none() {
             self.end_in_order(now.at);

@@ -136,6 +136,25 @@ fn shutdown_ends_idle_connections_and_finishes_what_is_in_flight() {
 }
 
 #[test]
+fn an_idle_connection_makes_room_for_others() {
+    let mut client = Client::connect();
+    client.exchange(GET);
+    let now = client.now();
+    client.session.connection_mut().make_room(now);
+    assert_eq!(client.transport(), Transport::ShutdownWrite);
+    assert_eq!(client.reasons(), [Reason::Evicted]);
+}
+
+#[test]
+fn a_transfer_coding_in_http_1_0_is_answered_and_then_closed() {
+    let head = "POST /echo HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let mut client = Client::connect();
+    let answer = client.exchange([head, "3\r\nabc\r\n0\r\n\r\n"].concat());
+    assert!(answer.ends_with("Connection: close\r\n\r\nabc"), "{answer}");
+    assert_eq!(client.transport(), Transport::ShutdownWrite);
+}
+
+#[test]
 fn a_client_that_closes_between_requests_is_closed() {
     let mut client = Client::connect();
     client.exchange(GET);

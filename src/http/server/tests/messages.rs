@@ -180,6 +180,14 @@ fn continue_comes_once_the_body_is_wanted_and_before_it() {
 }
 
 #[test]
+fn an_http_1_0_client_is_never_told_to_continue() {
+    let head = "PUT /echo HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
+    let mut client = Client::connect();
+    assert_eq!(client.exchange(head), "");
+    assert!(client.exchange("abc").ends_with("\r\n\r\nabc"));
+}
+
+#[test]
 fn a_final_status_replaces_continue_and_closes() {
     let head = "PUT /missing HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
     let mut client = Client::connect();

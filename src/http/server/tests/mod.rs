@@ -152,6 +152,7 @@ fn router() -> Router {
         .stream(Method::GET, "/short", |_| Bytes { announced: Some(10), left: 5, begun: false })
         .stream(Method::GET, "/headless", |_| Bytes { announced: None, left: 5, begun: true })
         .stream(Method::POST, "/never", |_| Never)
+        .stream(Method::GET, "/spin", |_| Spin::default())
 }
 
 /// Counts a body of any size.
@@ -243,6 +244,20 @@ impl Handler for Bytes {
         let len = self.left.min(64 * 1024).min(budget as u64);
         self.left -= len;
         Poll::Ready(if len == 0 { Step::End(None) } else { Step::Body(vec![b'x'; len as usize].into()) })
+    }
+}
+
+/// Gives empty pieces for ever.
+#[derive(Default)]
+struct Spin {
+    begun: bool,
+}
+
+impl Handler for Spin {
+    fn poll_response(&mut self, _cx: &mut Context<'_>, _budget: usize) -> Poll<Step> {
+        let begun = std::mem::replace(&mut self.begun, true);
+        let head = || Step::Head(Response::new(BodySize::Unknown));
+        Poll::Ready(if begun { Step::Body(Piece::default()) } else { head() })
     }
 }
 

@@ -77,6 +77,7 @@ fn trailers_of_an_answer_follow_its_last_chunk() {
     connection.send(now, b"abc".as_slice().into());
     let mut trailers = HeaderMap::new();
     trailers.insert("x-sum", "17".parse().unwrap());
+    trailers.insert("content-length", "17".parse().unwrap());
     connection.finish(now, Some(&trailers));
     let output = connection.take_output(now).unwrap();
     assert!(output.ends_with(b"\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 17\r\n\r\n"));
@@ -93,6 +94,13 @@ fn an_answer_that_breaks_off_is_cut_and_never_looks_whole() {
     damaged.send("POST /pipe HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz");
     assert_eq!(damaged.transport(), Transport::Abort, "the request failed under its running answer");
     assert_eq!(damaged.reasons(), [Reason::BadRequest]);
+}
+
+#[test]
+fn a_handler_that_has_nothing_yet_lets_others_have_their_turn() {
+    let mut client = Client::connect();
+    client.send("GET /spin HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert!(client.session.connection().answer_has_begun(), "the call came back");
 }
 
 #[test]
