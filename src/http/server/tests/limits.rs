@@ -21,6 +21,15 @@ fn a_slow_head_gets_408() {
 }
 
 #[test]
+fn the_first_head_has_its_time_from_the_connections_start() {
+    let mut client = Client::connect();
+    client.wait(secs(9));
+    client.send("GET / HTTP/1.1\r\n");
+    client.wait(secs(1));
+    assert_eq!(statuses(&client.read()), ["408"]);
+}
+
+#[test]
 fn a_later_head_has_its_time_from_its_first_byte() {
     let mut client = Client::connect();
     client.exchange(GET);

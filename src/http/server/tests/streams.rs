@@ -61,6 +61,21 @@ fn an_answer_may_run_beside_its_request() {
 }
 
 #[test]
+fn a_body_waits_while_too_much_of_its_answer_does() {
+    let now = at(Duration::ZERO);
+    let mut connection = ServerConnection::new(Arc::new(ServerConfig::default()), now);
+    connection.receive(now, b"POST /count HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n");
+    connection.accept_body(now);
+    connection.respond(now, Response::new(BodySize::Unknown));
+    connection.send(now, vec![0; 200_000].into());
+    assert!(!connection.wants_input());
+    assert!(connection.receive(now, b"abc").is_idle());
+    while connection.take_output(now).is_some() {}
+    assert!(connection.wants_input());
+    assert!(matches!(connection.receive(now, b"abc").event, Some(Event::Body(b"abc"))));
+}
+
+#[test]
 fn trailers_reach_the_handler() {
     let body = "3\r\nabc\r\n0\r\nX-Sum: 17\r\n\r\n";
     let head = "POST /count HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
