@@ -339,7 +339,7 @@ impl<W: WireDevice> Device for Cut<W> {
     }
 
     fn holds_back(&self) -> bool {
-        !self.pending.lengths.is_empty()
+        !self.pending.lengths.is_empty() || self.wire.holds_back()
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -14,9 +14,11 @@
 //! A stack is driven against a [`Device`]. Wrappers stand below the cut, around a [`WireDevice`], so that one loss is
 //! one packet and a capture shows what the wire carries: the same in the command line, the tests and the simulation.
 
+mod capture;
 mod cut;
 #[cfg(feature = "net")]
 mod error;
+mod impair;
 #[cfg(feature = "net")]
 mod interface;
 mod link;
@@ -31,6 +33,7 @@ mod plain;
 mod socket;
 #[cfg(feature = "net")]
 mod system;
+mod trace;
 
 use std::io;
 
@@ -38,9 +41,11 @@ use crate::buffer::Chunk;
 use crate::time::Instant;
 use crate::wire::{OutPacket, PacketMeta, SendOutcome};
 
+pub use capture::Capture;
 pub use cut::{Cut, CutError, Cutter};
 #[cfg(feature = "net")]
 pub use error::DeviceError;
+pub use impair::Impair;
 #[cfg(feature = "net")]
 pub use interface::{InterfaceConfig, OpenTun, Prefix, TunName};
 pub use link::{Chance, Limit, Link, LinkConfig, LinkConfigError, LinkCounters};
@@ -49,6 +54,7 @@ pub use pair::{PairEnd, WholeEnd, pair, whole_pair};
 pub use plain::Plain;
 #[cfg(unix)]
 pub use socket::SocketEnd;
+pub use trace::{Summary, Trace};
 
 /// Takes the name of a counter, what it counts, and its value.
 pub type CounterVisitor<'a> = dyn FnMut(&'static str, &'static str, u64) + 'a;
@@ -111,6 +117,11 @@ pub trait WireDevice: Send {
 
     /// As [`Device::flush`].
     fn flush(&mut self, _now: Instant) {}
+
+    /// As [`Device::holds_back`].
+    fn holds_back(&self) -> bool {
+        false
+    }
 
     /// As [`Device::deadline`].
     fn deadline(&self) -> Option<Instant> {
@@ -177,6 +188,10 @@ impl<W: WireDevice + ?Sized> WireDevice for Box<W> {
 
     fn flush(&mut self, now: Instant) {
         (**self).flush(now);
+    }
+
+    fn holds_back(&self) -> bool {
+        (**self).holds_back()
     }
 
     fn deadline(&self) -> Option<Instant> {
