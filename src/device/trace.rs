@@ -67,7 +67,7 @@ impl<W: WireDevice> WireDevice for Trace<W> {
 ///
 /// ```
 /// use longwire::device::Summary;
-/// assert_eq!(Summary(&[0x45, 0]).to_string(), "2 bytes, not a packet: the packet is cut short");
+/// assert_eq!(Summary(&[0x45, 0]).to_string(), "2 bytes, not a packet: shorter than its headers say");
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Summary<'a>(pub &'a [u8]);
