@@ -113,16 +113,17 @@ impl Connection {
         if partial && matches!(phase, Phase::Fast(_)) {
             // RFC 6582 3.2 step 3: what follows a partial acknowledgment is lost as well.
             outgoing.log.mark_head_lost();
+            self.pending.retransmit = outgoing.log.lost() > 0;
         }
         self.look_for_losses(cx);
 
         let sample = acked.sample.map(|sent_at| arrival.meta.received_at - sent_at);
-        let rtt = sample.or_else(|| self.echoed_rtt(arrival));
-        if let Some(rtt) = rtt {
+        if let Some(rtt) = sample.or_else(|| self.echoed_rtt(arrival)) {
             self.rtt.sample(rtt);
         }
         if !matches!(phase, Phase::Fast(_)) {
-            let ack = Ack { now: cx.now, bytes: octets, rtt, cwnd_limited: limited, mss };
+            let srtt = self.rtt.srtt().unwrap_or_default();
+            let ack = Ack { now: cx.now, bytes: octets, srtt, cwnd_limited: limited, mss };
             self.congestion.on_ack(&ack);
         }
         self.note_room();
@@ -163,7 +164,7 @@ impl Connection {
         outgoing.recovery.enter_fast(snd_nxt);
         outgoing.log.mark_head_lost();
         self.pending.retransmit = outgoing.log.lost() > 0;
-        self.congestion.on_loss(cx.now, in_flight, u32::from(self.snd_mss));
+        self.congestion.on_loss(in_flight, u32::from(self.snd_mss));
         self.cwnd_limited_at = None;
     }
 

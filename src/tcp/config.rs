@@ -2,6 +2,16 @@
 
 use crate::time::Duration;
 
+/// The congestion controllers that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Algorithm {
+    /// CUBIC (RFC 9438), as Linux, Windows and macOS send.
+    #[default]
+    Cubic,
+    /// NewReno (RFC 5681, RFC 6582).
+    NewReno,
+}
+
 /// Parameters of all connections of a stack. The defaults are what deployed stacks do.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -13,6 +23,8 @@ pub struct Config {
     pub max_rto: Duration,
     /// Initial window in segments (RFC 6928).
     pub initial_window: u32,
+    /// How new connections control congestion.
+    pub congestion: Algorithm,
     /// How long an acknowledgment may wait for company (RFC 9293 3.8.6.3 allows 500 ms).
     pub delayed_ack: Duration,
     /// How often a SYN is sent again before the connection times out.
@@ -34,6 +46,7 @@ impl Default for Config {
             min_rto: Duration::from_millis(200),
             max_rto: Duration::from_secs(120),
             initial_window: 10,
+            congestion: Algorithm::default(),
             delayed_ack: Duration::from_millis(40),
             syn_retries: 6,
             syn_ack_retries: 5,

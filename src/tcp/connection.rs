@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::congestion::{CongestionControl, NewReno, initial_window};
+use super::congestion::{CongestionControl, Controller, initial_window};
 use super::half_open::{WINDOW_SHIFT, timestamp_value};
 use super::reassembly::Reassembly;
 use super::recovery::Recovery;
@@ -53,7 +53,7 @@ pub(super) struct Pending {
     /// A zero-window probe.
     pub(super) probe: bool,
     pub(super) keep_alive: bool,
-    /// The first segment of a recovery, which no window holds back.
+    /// The first segment of a recovery, or after a partial acknowledgment: no window holds it back.
     pub(super) retransmit: bool,
 }
 
@@ -135,7 +135,7 @@ pub struct Connection {
     pub(super) probed: bool,
 
     pub(super) rtt: RttEstimator,
-    pub(super) congestion: NewReno,
+    pub(super) congestion: Controller,
     /// Congestion control kept us from sending when SND.NXT was here.
     pub(super) cwnd_limited_at: Option<SeqNumber>,
     pub(super) timers: Timers,
@@ -217,7 +217,7 @@ impl Connection {
             write_blocked: false,
             probed: false,
             rtt: RttEstimator::default(),
-            congestion: NewReno::new(u32::from(open.mss)),
+            congestion: Controller::new(cx.config.congestion, u32::from(open.mss)),
             cwnd_limited_at: None,
             timers: Timers::default(),
             retries: 0,
@@ -275,7 +275,8 @@ impl Connection {
     /// The handshake is complete as far as the path is concerned.
     pub(super) fn start_congestion_control(&mut self, cx: &Context<'_>, syn_was_lost: bool) {
         let mss = u32::from(self.snd_mss);
-        self.congestion = NewReno::new(initial_window(cx.config.initial_window, mss, syn_was_lost));
+        let window = initial_window(cx.config.initial_window, mss, syn_was_lost);
+        self.congestion = Controller::new(cx.config.congestion, window);
     }
 
     /// Where the connection is in its life.

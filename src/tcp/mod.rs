@@ -30,7 +30,7 @@ mod timers;
 mod user;
 mod window;
 
-pub use config::{Config, KeepAlive, SocketOptions};
+pub use config::{Algorithm, Config, KeepAlive, SocketOptions};
 pub use connection::Connection;
 pub use counters::Counters;
 pub use error::Error;
@@ -41,3 +41,6 @@ pub use isn::IsnGenerator;
 pub use reset::reset_for;
 pub use state::State;
 pub use time_wait::{TimeWait, TimeWaitReply};
+
+#[cfg(test)]
+mod tests;

@@ -128,7 +128,7 @@ impl Connection {
         let Some(outgoing) = &mut self.outgoing else { return };
         outgoing.log.mark_all_lost();
         if outgoing.recovery.enter_timeout(snd_nxt) {
-            self.congestion.on_timeout(cx.now, in_flight, mss);
+            self.congestion.on_timeout(in_flight, mss);
         }
         self.cwnd_limited_at = None;
     }

@@ -2,10 +2,13 @@
 //!
 //! Windows and acknowledgments count bytes, never segments, since a segment may be anything up to 64 KiB.
 
+mod cubic;
 mod new_reno;
 
-pub(super) use new_reno::NewReno;
+use cubic::Cubic;
+use new_reno::NewReno;
 
+use super::config::Algorithm;
 use crate::time::{Duration, Instant};
 
 /// An acknowledgment of new data, as congestion control sees it.
@@ -15,8 +18,8 @@ pub(super) struct Ack {
     pub now: Instant,
     /// Bytes that left the network with it.
     pub bytes: u32,
-    /// The round-trip time that it measured, if it did.
-    pub rtt: Option<Duration>,
+    /// The smoothed round-trip time.
+    pub srtt: Duration,
     /// Whether the congestion window was what kept the sender from sending more (RFC 9293 3.8.2: an application
     /// that sends less learns nothing about the network).
     pub cwnd_limited: bool,
@@ -35,14 +38,71 @@ pub(super) trait CongestionControl {
     /// New data was acknowledged, outside of recovery.
     fn on_ack(&mut self, ack: &Ack);
 
-    /// A loss was detected with `in_flight` bytes under way; recovery begins.
-    fn on_loss(&mut self, now: Instant, in_flight: u32, mss: u32);
+    /// A loss was detected with `in_flight` bytes (FlightSize) under way; recovery begins.
+    fn on_loss(&mut self, in_flight: u32, mss: u32);
 
     /// The retransmission timer fired for the first time on this data, with `in_flight` bytes under way.
-    fn on_timeout(&mut self, now: Instant, in_flight: u32, mss: u32);
+    fn on_timeout(&mut self, in_flight: u32, mss: u32);
 
     /// Sending resumes after more than a retransmission time-out of silence (RFC 5681 4.1).
     fn on_restart(&mut self, initial_window: u32);
+}
+
+/// The controller of one connection: one of those that there are, without an allocation of its own.
+#[derive(Clone, Debug)]
+pub(super) enum Controller {
+    NewReno(NewReno),
+    Cubic(Cubic),
+}
+
+impl Controller {
+    /// A controller that begins with `initial_window` bytes.
+    pub(super) fn new(algorithm: Algorithm, initial_window: u32) -> Self {
+        match algorithm {
+            Algorithm::NewReno => Controller::NewReno(NewReno::new(initial_window)),
+            Algorithm::Cubic => Controller::Cubic(Cubic::new(initial_window)),
+        }
+    }
+
+    fn get(&self) -> &dyn CongestionControl {
+        match self {
+            Controller::NewReno(controller) => controller,
+            Controller::Cubic(controller) => controller,
+        }
+    }
+
+    fn get_mut(&mut self) -> &mut dyn CongestionControl {
+        match self {
+            Controller::NewReno(controller) => controller,
+            Controller::Cubic(controller) => controller,
+        }
+    }
+}
+
+impl CongestionControl for Controller {
+    fn cwnd(&self) -> u32 {
+        self.get().cwnd()
+    }
+
+    fn ssthresh(&self) -> u32 {
+        self.get().ssthresh()
+    }
+
+    fn on_ack(&mut self, ack: &Ack) {
+        self.get_mut().on_ack(ack);
+    }
+
+    fn on_loss(&mut self, in_flight: u32, mss: u32) {
+        self.get_mut().on_loss(in_flight, mss);
+    }
+
+    fn on_timeout(&mut self, in_flight: u32, mss: u32) {
+        self.get_mut().on_timeout(in_flight, mss);
+    }
+
+    fn on_restart(&mut self, initial_window: u32) {
+        self.get_mut().on_restart(initial_window);
+    }
 }
 
 /// IW = min(n · SMSS, max(2 · SMSS, 14600)) for n = 10 (RFC 6928 2), one segment after a lost SYN (RFC 5681 3.1).

@@ -1,7 +1,6 @@
 //! Slow start and congestion avoidance (RFC 5681), in bytes.
 
 use super::{Ack, CongestionControl};
-use crate::time::Instant;
 
 /// NewReno. Recovery itself (RFC 6582, RFC 6675) is not here: it is the same for every controller.
 #[derive(Clone, Debug)]
@@ -51,13 +50,13 @@ impl CongestionControl for NewReno {
         }
     }
 
-    fn on_loss(&mut self, _now: Instant, in_flight: u32, mss: u32) {
+    fn on_loss(&mut self, in_flight: u32, mss: u32) {
         self.ssthresh = Self::reduced(in_flight, mss);
         self.cwnd = self.ssthresh;
         self.acked = 0;
     }
 
-    fn on_timeout(&mut self, _now: Instant, in_flight: u32, mss: u32) {
+    fn on_timeout(&mut self, in_flight: u32, mss: u32) {
         self.ssthresh = Self::reduced(in_flight, mss);
         self.cwnd = mss;
         self.acked = 0;
@@ -71,11 +70,12 @@ impl CongestionControl for NewReno {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::{Duration, Instant};
 
     const MSS: u32 = 1000;
 
     fn ack(bytes: u32) -> Ack {
-        Ack { now: Instant::ZERO, bytes, rtt: None, cwnd_limited: true, mss: MSS }
+        Ack { now: Instant::ZERO, bytes, srtt: Duration::ZERO, cwnd_limited: true, mss: MSS }
     }
 
     #[test]
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn rfc_5681_3_1_congestion_avoidance_adds_a_segment_a_round() {
         let mut reno = NewReno::new(10 * MSS);
-        reno.on_loss(Instant::ZERO, 20 * MSS, MSS);
+        reno.on_loss(20 * MSS, MSS);
         assert_eq!((reno.cwnd(), reno.ssthresh()), (10 * MSS, 10 * MSS));
         for _ in 0..10 {
             reno.on_ack(&ack(MSS));
@@ -101,16 +101,16 @@ mod tests {
     #[test]
     fn rfc_5681_3_1_a_time_out_leaves_one_segment() {
         let mut reno = NewReno::new(10 * MSS);
-        reno.on_timeout(Instant::ZERO, 10 * MSS, MSS);
+        reno.on_timeout(10 * MSS, MSS);
         assert_eq!((reno.cwnd(), reno.ssthresh()), (MSS, 5 * MSS));
-        reno.on_timeout(Instant::ZERO, MSS, MSS);
+        reno.on_timeout(MSS, MSS);
         assert_eq!(reno.ssthresh(), 2 * MSS, "never below two segments");
     }
 
     #[test]
     fn slow_start_stops_at_the_threshold() {
         let mut reno = NewReno::new(10 * MSS);
-        reno.on_timeout(Instant::ZERO, 8 * MSS, MSS);
+        reno.on_timeout(8 * MSS, MSS);
         reno.on_ack(&ack(60 * MSS));
         assert!(reno.cwnd() <= 6 * MSS, "cwnd {}", reno.cwnd());
     }

@@ -1,0 +1,213 @@
+//! CUBIC (RFC 9438), in bytes.
+
+use super::{Ack, CongestionControl};
+use crate::time::{Duration, Instant};
+
+/// How fast the window grows, in segments per second cubed (RFC 9438 5.1).
+const C: f32 = 0.4;
+/// What is left of the window after a loss (RFC 9438 4.6).
+const BETA: f32 = 0.7;
+/// The additive increase that makes an AIMD flow with this beta as aggressive as Reno (RFC 9438 4.3).
+const ALPHA: f32 = 3.0 * (1.0 - BETA) / (1.0 + BETA);
+
+/// The window follows a cubic of the time since the last reduction: quickly back to where the loss was (W_max), slowly
+/// around it, quickly beyond; and never slower than Reno would be (RFC 9438 4.2–4.4).
+#[derive(Clone, Debug)]
+pub(in crate::tcp) struct Cubic {
+    cwnd: u32,
+    ssthresh: u32,
+    /// W_max, in bytes: the window at the last reduction.
+    w_max: f32,
+    /// W_est, in bytes: what Reno's would be.
+    w_est: f32,
+    /// Growth that is less than a byte.
+    fraction: f32,
+    /// When the present epoch of growth began, unless it begins with the next acknowledgment.
+    epoch: Option<Instant>,
+    /// Seconds from then until the window is back at W_max.
+    k: f32,
+}
+
+impl Cubic {
+    pub(in crate::tcp) fn new(initial_window: u32) -> Self {
+        Cubic {
+            cwnd: initial_window,
+            ssthresh: u32::MAX,
+            w_max: 0.0,
+            w_est: 0.0,
+            fraction: 0.0,
+            epoch: None,
+            k: 0.0,
+        }
+    }
+
+    /// RFC 9438 4.2, equation 2: a new epoch of congestion avoidance.
+    fn start_epoch(&mut self, now: Instant, mss: f32) {
+        let cwnd = self.cwnd as f32;
+        self.epoch = Some(now);
+        self.w_est = cwnd;
+        if cwnd < self.w_max {
+            self.k = ((self.w_max - cwnd) / mss / C).cbrt();
+        } else {
+            self.k = 0.0;
+            self.w_max = cwnd;
+        }
+    }
+
+    /// W_cubic(t) = C (t - K)^3 + W_max, in bytes (RFC 9438 4.2, equation 1).
+    fn w_cubic(&self, elapsed: Duration, mss: f32) -> f32 {
+        let t = elapsed.as_secs_f32() - self.k;
+        C * t * t * t * mss + self.w_max
+    }
+
+    fn avoid_congestion(&mut self, ack: &Ack, bytes: u32) {
+        let mss = ack.mss as f32;
+        let epoch = self.epoch.unwrap_or_else(|| {
+            self.start_epoch(ack.now, mss);
+            ack.now
+        });
+        let (cwnd, acked) = (self.cwnd as f32, bytes as f32);
+        // Once Reno's window is back where the loss was, it grows as Reno does (RFC 9438 4.3).
+        let alpha = if self.w_est >= self.w_max { 1.0 } else { ALPHA };
+        self.w_est += alpha * acked / cwnd * mss;
+        let elapsed = ack.now - epoch;
+        let w_cubic = self.w_cubic(elapsed, mss);
+        if w_cubic < self.w_est {
+            self.cwnd = self.cwnd.max(self.w_est as u32); // 4.3, the Reno-friendly region
+            return;
+        }
+        // 4.4 and 4.5: towards where the cubic will be a round-trip from now, at most half as much again.
+        let target = self.w_cubic(elapsed + ack.srtt, mss).clamp(cwnd, 1.5 * cwnd);
+        self.fraction += (target - cwnd) / cwnd * acked;
+        let whole = self.fraction.floor();
+        self.fraction -= whole;
+        self.cwnd = self.cwnd.saturating_add(whole as u32);
+    }
+
+    /// RFC 9438 4.6 and 4.7: multiplicative decrease and fast convergence.
+    fn reduce(&mut self, mss: u32) {
+        let cwnd = self.cwnd as f32;
+        // A window that did not come back to where it was makes room for others.
+        self.w_max = if cwnd < self.w_max { cwnd * (1.0 + BETA) / 2.0 } else { cwnd };
+        self.ssthresh = ((cwnd * BETA) as u32).max(2 * mss);
+        self.epoch = None;
+        self.fraction = 0.0;
+    }
+}
+
+impl CongestionControl for Cubic {
+    fn cwnd(&self) -> u32 {
+        self.cwnd
+    }
+
+    fn ssthresh(&self) -> u32 {
+        self.ssthresh
+    }
+
+    fn on_ack(&mut self, ack: &Ack) {
+        if !ack.cwnd_limited {
+            return;
+        }
+        let mut bytes = ack.bytes;
+        if self.cwnd < self.ssthresh {
+            let grow = bytes.min(self.ssthresh - self.cwnd);
+            self.cwnd = self.cwnd.saturating_add(grow);
+            bytes -= grow;
+        }
+        if bytes > 0 {
+            self.avoid_congestion(ack, bytes);
+        }
+    }
+
+    fn on_loss(&mut self, _in_flight: u32, mss: u32) {
+        self.reduce(mss);
+        self.cwnd = self.ssthresh;
+    }
+
+    fn on_timeout(&mut self, _in_flight: u32, mss: u32) {
+        self.reduce(mss);
+        self.cwnd = mss;
+    }
+
+    fn on_restart(&mut self, initial_window: u32) {
+        self.cwnd = self.cwnd.min(initial_window);
+        // The pause must not count as time in which the window grew (RFC 9438 4.2, 5.8).
+        self.epoch = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MSS: u32 = 1000;
+
+    /// Acknowledges a whole window each round-trip of 100 ms, from `from` on.
+    fn rounds(cubic: &mut Cubic, from: u64, count: u64) -> Vec<u32> {
+        let srtt = Duration::from_millis(100);
+        (0..count)
+            .map(|round| {
+                let now = Instant::from_millis(from + 100 * round);
+                let bytes = cubic.cwnd();
+                cubic.on_ack(&Ack { now, bytes, srtt, cwnd_limited: true, mss: MSS });
+                cubic.cwnd()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn rfc_9438_4_6_a_loss_leaves_seven_tenths() {
+        let mut cubic = Cubic::new(100 * MSS);
+        cubic.on_loss(100 * MSS, MSS);
+        assert_eq!((cubic.cwnd(), cubic.ssthresh()), (70 * MSS, 70 * MSS));
+    }
+
+    #[test]
+    fn rfc_9438_4_2_back_at_w_max_after_k_seconds() {
+        let mut cubic = Cubic::new(100 * MSS);
+        cubic.on_loss(100 * MSS, MSS);
+        // K = cbrt(100 * 0.3 / 0.4) = 4.2 s
+        let windows = rounds(&mut cubic, 0, 60);
+        assert!(windows[38] < 100 * MSS, "{}", windows[38]);
+        assert!(windows[44] >= 99 * MSS, "{}", windows[44]);
+        let (near, far) = (windows[45] - windows[40], windows[59] - windows[54]);
+        assert!(far > 3 * near, "flat around W_max, then steep: {near} and {far}");
+    }
+
+    #[test]
+    fn rfc_9438_4_3_never_slower_than_reno() {
+        let mut cubic = Cubic::new(4 * MSS);
+        cubic.on_loss(4 * MSS, MSS);
+        let srtt = Duration::from_millis(1);
+        for round in 0..100 {
+            let (now, bytes) = (Instant::from_millis(round), cubic.cwnd());
+            cubic.on_ack(&Ack { now, bytes, srtt, cwnd_limited: true, mss: MSS });
+        }
+        assert!(cubic.cwnd() > 50 * MSS, "{}", cubic.cwnd());
+    }
+
+    #[test]
+    fn rfc_9438_4_7_fast_convergence() {
+        let mut cubic = Cubic::new(100 * MSS);
+        cubic.on_loss(100 * MSS, MSS);
+        cubic.on_loss(70 * MSS, MSS);
+        assert!((cubic.w_max - 59_500.0).abs() < 1.0, "{}", cubic.w_max);
+    }
+
+    #[test]
+    fn a_pause_does_not_count_as_growth() {
+        let mut cubic = Cubic::new(100 * MSS);
+        cubic.on_loss(100 * MSS, MSS);
+        rounds(&mut cubic, 0, 10);
+        cubic.on_restart(100 * MSS);
+        let before = cubic.cwnd();
+        let after = rounds(&mut cubic, 3_600_000, 1)[0];
+        assert!(after < before + before / 20, "{before} to {after}");
+    }
+
+    #[test]
+    fn slow_start_doubles() {
+        let mut cubic = Cubic::new(10 * MSS);
+        assert_eq!(rounds(&mut cubic, 0, 2), [20 * MSS, 40 * MSS]);
+    }
+}

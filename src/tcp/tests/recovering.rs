@@ -1,0 +1,161 @@
+use super::*;
+
+#[test]
+fn rfc_6298_5_4_the_oldest_segment_is_sent_again() {
+    let mut rig = Rig::established();
+    rig.write(3_000);
+    rig.sent.clear();
+    rig.advance(ms(199));
+    rig.recv_nothing();
+    rig.advance(ms(2));
+    rig.recv_data(1, 1_000);
+    rig.recv_nothing();
+    assert_eq!(rig.connection.info(&rig.config).cwnd, MSS);
+}
+
+#[test]
+fn rfc_6298_5_5_the_timer_backs_off_and_gives_up() {
+    let mut rig = Rig::established();
+    rig.write(100);
+    rig.recv();
+    let mut gaps = Vec::new();
+    let mut last = rig.now;
+    while rig.connection.state() == State::Established {
+        let at = rig.connection.deadline().unwrap();
+        rig.advance(at - rig.now);
+        if rig.sent.pop_front().is_some() {
+            gaps.push((rig.now - last).as_millis());
+            last = rig.now;
+        }
+    }
+    assert_eq!(gaps.len(), 16, "fifteen tries and the reset");
+    assert_eq!(gaps[..5], [200, 400, 800, 1_600, 3_200]);
+    assert_eq!(gaps[14], 120_000);
+    assert_eq!(rig.read(), Err(Error::TimedOut));
+}
+
+#[test]
+fn rfc_9293_3_9_1_user_timeout() {
+    let options = SocketOptions { user_timeout: Some(Duration::from_secs(5)), ..SocketOptions::default() };
+    let mut rig = Rig::established_with(options, TcpOptions::default());
+    rig.advance(Duration::from_secs(100)); // idle time does not count
+    rig.write(100);
+    rig.advance(Duration::from_secs(5));
+    assert_eq!(rig.connection.state(), State::Established);
+    rig.advance(Duration::from_secs(5));
+    assert_eq!(rig.connection.error(), Some(Error::TimedOut));
+}
+
+#[test]
+fn after_a_time_out_slow_start_sends_everything_again() {
+    let mut rig = Rig::established();
+    rig.write(10_000);
+    rig.sent.clear();
+    rig.advance(ms(201));
+    rig.recv_data(1, 1_000);
+    rig.advance(ms(10));
+    rig.send(ack(1, 1_001), b"");
+    rig.recv_data(1_001, 1_000);
+    rig.recv_data(2_001, 1_000);
+    rig.recv_nothing();
+    rig.advance(ms(10));
+    rig.send(ack(1, 3_001), b"");
+    let again: usize = rig.sent.drain(..).map(|seen| seen.payload.len()).sum();
+    assert_eq!(again, 4_000);
+    rig.send(ack(1, 10_001), b"");
+    rig.recv_nothing();
+    assert_eq!(rig.connection.info(&rig.config).in_flight, 0);
+}
+
+#[test]
+fn rfc_5681_3_2_three_duplicates_bring_a_fast_retransmit() {
+    let mut rig = Rig::established();
+    rig.write(10_000);
+    rig.sent.clear();
+    rig.send(ack(1, 1), b"");
+    rig.send(ack(1, 1), b"");
+    rig.recv_nothing();
+    rig.send(ack(1, 1), b"");
+    rig.recv_data(1, 1_000);
+    rig.recv_nothing();
+    assert_eq!(rig.connection.info(&rig.config).ssthresh, 5_000);
+    assert_eq!(rig.counters.fast_recoveries, 1);
+}
+
+#[test]
+fn rfc_6582_3_2_a_partial_acknowledgment_brings_the_next_hole() {
+    let mut rig = Rig::established();
+    rig.write(10_000);
+    rig.sent.clear();
+    for _ in 0..3 {
+        rig.send(ack(1, 1), b"");
+    }
+    rig.recv_data(1, 1_000);
+    rig.send(ack(1, 4_001), b"");
+    rig.recv_data(4_001, 1_000);
+    rig.send(ack(1, 10_001), b"");
+    let info = rig.connection.info(&rig.config);
+    assert_eq!((info.in_flight, info.cwnd), (0, 5_000));
+}
+
+#[test]
+fn rfc_3042_duplicates_bring_out_new_segments() {
+    let mut rig = Rig::established();
+    rig.write(20_000);
+    rig.sent.clear();
+    rig.send(ack(1, 1), b"");
+    rig.recv_data(10_001, 1_000);
+    rig.send(ack(1, 1), b"");
+    rig.recv_data(11_001, 1_000);
+}
+
+#[test]
+fn a_window_update_is_no_duplicate() {
+    let mut rig = Rig::established();
+    rig.write(10_000);
+    rig.sent.clear();
+    for i in 0..5 {
+        rig.send(window(ack(1, 1), 50_000 + i), b"");
+    }
+    rig.recv_nothing();
+    assert_eq!(rig.counters.fast_recoveries, 0);
+}
+
+#[test]
+fn rfc_6675_5_only_the_holes_are_sent_again() {
+    let mut rig = Rig::established_with_sack();
+    rig.write(10_000);
+    rig.sent.clear();
+    rig.send(sack(1, 1, &[(1_001, 2_001)]), b"");
+    rig.send(sack(1, 1, &[(3_001, 4_001), (1_001, 2_001)]), b"");
+    rig.recv_nothing();
+    rig.send(sack(1, 1, &[(3_001, 6_001), (1_001, 2_001)]), b"");
+    rig.recv_data(1, 1_000);
+    rig.send(sack(1, 1, &[(3_001, 9_001), (1_001, 2_001)]), b"");
+    rig.recv_data(2_001, 1_000);
+    rig.send(ack(1, 10_001), b"");
+    rig.recv_nothing();
+    assert_eq!(rig.counters.retransmissions, 2);
+}
+
+#[test]
+fn an_acknowledgment_of_everything_ends_the_timer() {
+    let mut rig = Rig::established();
+    rig.write(1_000);
+    rig.recv();
+    rig.send(ack(1, 1_001), b"");
+    assert_eq!(rig.connection.deadline(), None);
+}
+
+#[test]
+fn karn_a_retransmitted_segment_measures_nothing() {
+    let mut rig = Rig::established();
+    rig.write(100);
+    rig.recv();
+    rig.advance(ms(201));
+    rig.recv_data(1, 100);
+    rig.advance(ms(150));
+    let before = rig.connection.info(&rig.config).srtt;
+    rig.send(ack(1, 101), b"");
+    assert_eq!(rig.connection.info(&rig.config).srtt, before);
+}

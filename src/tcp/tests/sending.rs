@@ -1,0 +1,116 @@
+use super::*;
+
+#[test]
+fn rfc_6928_the_initial_window_is_ten_segments() {
+    let mut rig = Rig::established();
+    rig.write(50_000);
+    let sent: usize = rig.sent.iter().map(|seen| seen.payload.len()).sum();
+    assert_eq!(sent, 10_000);
+    assert_eq!(rig.sent[0].gso_size, MSS as u16, "as super-packets");
+}
+
+#[test]
+fn rfc_5681_3_1_slow_start() {
+    let mut rig = Rig::established();
+    rig.write(50_000);
+    rig.sent.clear();
+    rig.advance(ms(20));
+    rig.send(ack(1, 10_001), b"");
+    let sent: usize = rig.sent.iter().map(|seen| seen.payload.len()).sum();
+    assert_eq!(sent, 20_000);
+}
+
+#[test]
+fn the_peers_window_is_honoured() {
+    let mut rig = Rig::established();
+    rig.send(window(ack(1, 1), 2_500), b"");
+    rig.write(10_000);
+    let sent: usize = rig.sent.iter().map(|seen| seen.payload.len()).sum();
+    assert_eq!(sent, 2_000, "whole segments (RFC 1122 4.2.3.4)");
+}
+
+#[test]
+fn rfc_9293_3_7_4_nagle_holds_a_small_write_while_data_is_under_way() {
+    let mut rig = Rig::established_with(SocketOptions::default(), TcpOptions::default());
+    rig.write(10);
+    rig.recv_data(1, 10);
+    rig.write(10);
+    rig.write(10);
+    rig.recv_nothing();
+    rig.send(ack(1, 11), b"");
+    rig.recv_data(11, 20);
+}
+
+#[test]
+fn nodelay_sends_at_once() {
+    let mut rig = Rig::established();
+    rig.write(10);
+    rig.write(10);
+    rig.recv_data(1, 10);
+    rig.recv_data(11, 10);
+}
+
+#[test]
+fn push_is_set_when_nothing_more_is_queued() {
+    let mut rig = Rig::established();
+    rig.write(2_500);
+    let flags: Vec<_> = rig.sent.iter().map(|seen| seen.header.has(TcpFlags::PSH)).collect();
+    assert_eq!(flags.last(), Some(&true));
+    assert!(flags[..flags.len() - 1].iter().all(|&push| !push));
+}
+
+#[test]
+fn a_full_buffer_blocks_and_says_when_there_is_room() {
+    let options = SocketOptions { send_buffer: 3_000, nodelay: true, ..SocketOptions::default() };
+    let mut rig = Rig::established_with(options, TcpOptions::default());
+    rig.write(3_000);
+    assert_eq!(rig.with(|connection, cx| connection.write(cx.pool, b"x")), Err(Error::WouldBlock));
+    rig.send(ack(1, 501), b"");
+    assert!(!rig.connection.take_events().writable, "too little room to be worth it");
+    rig.send(ack(1, 1_501), b"");
+    assert!(rig.connection.take_events().writable);
+}
+
+#[test]
+fn writing_after_shutdown_is_a_broken_pipe() {
+    let mut rig = Rig::established();
+    rig.shutdown();
+    assert_eq!(rig.with(|connection, cx| connection.write(cx.pool, b"x")), Err(Error::BrokenPipe));
+}
+
+#[test]
+fn owned_chunks_are_sent_as_they_are() {
+    let mut rig = Rig::established();
+    let chunk = Chunk::from(vec![9; 5_000]);
+    rig.with(|connection, cx| connection.write_chunk(cx.pool, chunk)).unwrap();
+    rig.transmit();
+    assert_eq!(rig.recv().payload, vec![9; 5_000]);
+}
+
+#[test]
+fn rfc_5681_4_1_restart_after_idle() {
+    let mut rig = Rig::established();
+    rig.write(10_000);
+    for i in 1..=10 {
+        rig.send(ack(1, 1 + i * 1_000), b"");
+    }
+    rig.write(20_000);
+    rig.send(ack(1, 20_001), b"");
+    rig.send(ack(1, 30_001), b"");
+    let grown = rig.connection.info(&rig.config).cwnd;
+    assert!(grown > 10_000, "{grown}");
+    rig.advance(Duration::from_secs(10));
+    rig.sent.clear();
+    rig.write(50_000);
+    let sent: usize = rig.sent.iter().map(|seen| seen.payload.len()).sum();
+    assert_eq!(sent, 10_000);
+}
+
+#[test]
+fn an_idle_connection_holds_no_buffers() {
+    let mut rig = Rig::established();
+    rig.write(10_000);
+    rig.send(ack(1, 10_001), b"abc");
+    rig.read().unwrap();
+    assert!(rig.connection.outgoing.is_none() && rig.connection.incoming.is_none());
+}
