@@ -37,10 +37,12 @@ impl ReceiveQueue {
         self.pinned
     }
 
-    /// Appends a payload. A chunk at least half full is taken over as it is and `payload` left empty; a smaller one
-    /// is copied to the tail.
+    /// Appends a payload. A chunk at least half full is taken over as it is and `payload` left empty; a smaller one,
+    /// and one for which the tail has room, is copied to the tail. So what the tail leaves unused is always less than
+    /// what follows it, and the memory pinned stays in proportion to the bytes held.
     pub fn push(&mut self, pool: &Pool, payload: &mut Chunk) {
-        if payload.is_half_full() {
+        let tail_has_room = self.chunks.back_mut().is_some_and(|tail| tail.spare().len() >= payload.len());
+        if payload.is_half_full() && !tail_has_room {
             let owned = std::mem::take(payload);
             self.len += owned.len();
             self.pinned += owned.capacity();
@@ -133,12 +135,25 @@ mod tests {
         assert_eq!(&small[..], b"abc", "a copied payload stays with the caller");
 
         let mut large = pool.take(1000);
-        large.append(&[1; 1500]);
+        large.append(&[1; 2_045]);
         let place = large.storage_ptr();
         queue.push(&pool, &mut large);
         assert!(large.is_empty());
         assert_eq!(queue.chunks[1].storage_ptr(), place);
-        assert_eq!(queue.len(), 1506);
+        assert_eq!(queue.len(), 2_051);
+    }
+
+    #[test]
+    fn owned_and_copied_payloads_in_turn_pin_no_more_than_in_proportion() {
+        let pool = Pool::new();
+        let mut queue = ReceiveQueue::default();
+        for _ in 0..200 {
+            let mut copied = pool.take_largest();
+            copied.append(&[1; 1_448]);
+            queue.push(&pool, &mut copied);
+            queue.push(&pool, &mut Chunk::copy_of(&[2; 1_448]));
+        }
+        assert!(queue.pinned() < 2 * queue.len(), "{} pinned for {}", queue.pinned(), queue.len());
     }
 
     #[test]
