@@ -104,7 +104,7 @@ impl Reassembly {
     pub(super) fn take_next(&mut self, rcv_nxt: SeqNumber) -> Option<Chunk> {
         while let Some((seq, chunk)) = self.chunks.front_mut() {
             if seq.gt(rcv_nxt) {
-                return None;
+                break;
             }
             let old = rcv_nxt - *seq;
             let fresh = (old as usize) < chunk.len();
@@ -223,6 +223,16 @@ mod tests {
         assert!(!insert(&mut reassembly, 1_000_000, b"x"));
         assert!(insert(&mut reassembly, 11, b"y"), "filling a hole still works");
         reassembly.check(SeqNumber(9)).unwrap();
+    }
+
+    #[test]
+    fn a_chunk_that_has_grown_old_goes_with_its_range() {
+        let mut reassembly = Reassembly::default();
+        insert(&mut reassembly, 20, b"old");
+        insert(&mut reassembly, 30, b"later");
+        assert_eq!(drain(&mut reassembly, SeqNumber(25)), b"", "a longer segment has brought 20..25");
+        reassembly.check(SeqNumber(25)).unwrap();
+        assert_eq!(reassembly.sack_blocks().as_slice(), [(SeqNumber(30), SeqNumber(35))]);
     }
 
     #[test]
