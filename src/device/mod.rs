@@ -17,6 +17,8 @@
 mod capture;
 mod cut;
 #[cfg(feature = "net")]
+mod emulator;
+#[cfg(feature = "net")]
 mod error;
 mod impair;
 #[cfg(feature = "net")]
@@ -43,6 +45,8 @@ use crate::wire::{OutPacket, PacketMeta, SendOutcome};
 
 pub use capture::Capture;
 pub use cut::{Cut, CutError, Cutter};
+#[cfg(feature = "net")]
+pub use emulator::LinkEmulator;
 #[cfg(feature = "net")]
 pub use error::DeviceError;
 pub use impair::Impair;
