@@ -1,11 +1,82 @@
 //! Many connections behind one set of addresses: demultiplexer, listeners, ports, IP, ICMP, UDP, timers, counters.
 //!
-//! SIGNATURES FIRST: bodies come next.
+//! A [`Stack`] is a value without clock, lock, thread or I/O. Whatever drives it uses five entry points, in this
+//! order: [`handle_packet`](Stack::handle_packet), [`handle_timeout`](Stack::handle_timeout),
+//! [`poll_event`](Stack::poll_event) and the calls that an application makes in answer,
+//! [`poll_transmit`](Stack::poll_transmit), [`poll_timeout`](Stack::poll_timeout).
+//!
+//! ```
+//! use longwire::stack::{Config, Instant, ListenOptions, Pool, Seed, Stack};
+//! let config = Config::new(vec!["10.9.0.2/24".parse().unwrap()]);
+//! let mut stack = Stack::new(config, Seed::from_u64(1), Pool::new(), Instant::ZERO);
+//! let listener = stack.listen("10.9.0.2:80".parse().unwrap(), ListenOptions::default()).unwrap();
+//! assert_eq!(stack.local_addr(listener).unwrap().port(), 80);
+//! assert_eq!(stack.poll_timeout(), None, "nothing to wait for");
+//! ```
+//!
+//! Each file is one concern. A packet's way in: `input` (IP), then `tcp_input` and `handshake`, `icmp`, `udp`. The
+//! way out: `output` and `link`. Tables and queues that know nothing of packets: `slab`, `demux`, `wheel`,
+//! `time_wait`, `listener`, `outbox`, `output_queue`, `event`.
 
-use std::net::{IpAddr, SocketAddr};
+mod addresses;
+mod bindings;
+mod cidr;
+mod config;
+mod connect;
+mod counters;
+mod datagrams;
+mod demux;
+mod environment;
+mod event;
+mod flow;
+mod handshake;
+mod icmp;
+mod icmp_error;
+mod input;
+mod invariants;
+mod lifecycle;
+mod link;
+mod listen;
+mod listener;
+mod outbox;
+mod output;
+mod output_queue;
+mod ping;
+mod ports;
+mod slab;
+mod socket;
+mod socket_api;
+mod socket_id;
+mod stream;
+mod tcp_input;
+#[cfg(test)]
+mod tests;
+mod time_wait;
+mod timers;
+mod udp;
+mod wheel;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::tcp;
+use fastrand::Rng;
+
+use addresses::Addresses;
+use bindings::Bindings;
+use demux::Demux;
+use environment::Environment;
+use event::EventQueue;
+use icmp_error::RateLimit;
+use link::Loopback;
+use outbox::Outbox;
+use output_queue::OutputQueue;
+use ports::PortAllocator;
+use slab::Slab;
+use socket::{Entry, HalfOpenEntry, SharedOptions};
+use time_wait::TimeWaitTable;
+use wheel::Wheel;
+
+use crate::tcp::IsnGenerator;
 
 pub use crate::tcp::Error;
 // What the stack's own functions take and give: whoever drives it takes these from here.
@@ -16,265 +87,122 @@ pub use crate::{
     time::{Duration, Instant},
     wire::{OutPacket, PacketMeta, SendOutcome, Sink},
 };
+pub use cidr::{Cidr, CidrError};
+pub use config::{Config, ListenOptions, Seed};
+pub use counters::{Counters, IcmpCounters, IpCounters, StackCounters, UdpCounters};
+pub use event::{Event, Readiness};
+pub use output::Flushed;
+pub use socket_id::SocketId;
 
-/// A handle on a socket (connection, listener, UDP, ICMP). A stale one fails with `Error::StaleSocket`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SocketId {
-    index: u32,
-    generation: u32,
+/// Many connections. See the [module](self) for how it is driven.
+pub struct Stack {
+    env: Environment,
+    /// The options of sockets that bring none.
+    socket_options: SharedOptions,
+
+    sockets: Slab<Entry>,
+    half_open: Slab<HalfOpenEntry>,
+    time_wait: TimeWaitTable,
+    demux: Demux,
+    listeners: Bindings,
+    udp_bindings: Bindings,
+    /// ICMP sockets by echo identifier.
+    ping_bindings: BTreeMap<u16, u32>,
+    /// Connections neither finished nor in TIME-WAIT.
+    live: usize,
+
+    /// Timers of connections, by socket.
+    timers: Wheel,
+    /// Timers of SYN-ACKs, by half-open entry.
+    syn_timers: Wheel,
+    events: EventQueue,
+    output: OutputQueue,
+    outbox: Outbox,
+
+    isn: IsnGenerator,
+    ports: PortAllocator,
+    icmp_limit: RateLimit,
+    rng: Rng,
 }
 
-/// A configured address of the stack with the length of its prefix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cidr {
-    pub address: IpAddr,
-    pub prefix: u8,
-} // FromStr, Display
-
-/// Configuration of a stack.
-#[derive(Clone, Debug)]
-pub struct Config {
-    pub addresses: Vec<Cidr>,
-    /// The device's MTU.
-    pub mtu: usize,
-    pub tcp: tcp::Config,
-    /// Options that a new socket begins with.
-    pub socket: SocketOptions,
-    /// Most sockets of all kinds, half-open ones included.
-    pub max_sockets: usize,
-    pub max_time_wait: usize,
-}
-
-impl Config {
-    /// The defaults, for a device with an MTU of 1,500 bytes.
-    pub fn new(addresses: Vec<Cidr>) -> Config {
-        Config {
-            addresses,
-            mtu: 1500,
-            tcp: tcp::Config::default(),
-            socket: SocketOptions::default(),
-            max_sockets: 4_000_000,
-            max_time_wait: 262_144,
+impl Stack {
+    /// A stack without sockets. `seed` makes it unpredictable to outsiders; `pool` supplies its memory.
+    pub fn new(config: Config, seed: Seed, pool: Pool, now: Instant) -> Stack {
+        let [isn_key, demux_key, port_key] = seed.into_keys();
+        Stack {
+            socket_options: Arc::new(config.socket.clone()),
+            sockets: Slab::default(),
+            half_open: Slab::default(),
+            time_wait: TimeWaitTable::new(config.max_time_wait),
+            demux: Demux::new(&demux_key),
+            listeners: Bindings::default(),
+            udp_bindings: Bindings::default(),
+            ping_bindings: BTreeMap::new(),
+            live: 0,
+            timers: Wheel::new(now),
+            syn_timers: Wheel::new(now),
+            events: EventQueue::default(),
+            output: OutputQueue::default(),
+            outbox: Outbox::default(),
+            isn: IsnGenerator::new(isn_key),
+            rng: Rng::with_seed(u64::from_le_bytes(std::array::from_fn(|i| port_key[i]))),
+            ports: PortAllocator::new(port_key),
+            icmp_limit: RateLimit::new(now),
+            env: Environment {
+                addresses: Addresses::new(config.addresses.clone()),
+                pool,
+                counters: Counters::default(),
+                now,
+                loopback: Loopback::default(),
+                config,
+            },
         }
     }
-}
 
-impl Default for ListenOptions {
-    fn default() -> Self {
-        ListenOptions { backlog: 1024, socket: None, max_connections: None }
-    }
-}
-
-/// Secrets and the seed of all randomness; from the operating system in earnest, from a number in tests.
-#[derive(Clone)]
-pub struct Seed([u8; 48]);
-impl Seed {
-    pub fn from_bytes(bytes: [u8; 48]) -> Self {
-        Seed(bytes)
-    }
-    pub fn from_u64(seed: u64) -> Self {
-        unimplemented!()
-    }
-}
-
-/// What changed for the application. Edge-triggered, coalesced per socket: read/write/accept until `WouldBlock`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
-    pub socket: SocketId,
-    pub kinds: Readiness,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Readiness {
-    /// data or end of stream; for a listener: a connection to accept; UDP/ICMP: a datagram
-    pub readable: bool,
-    pub writable: bool,
-    pub connected: bool,
-    /// failed or ended
-    pub closed: bool,
-    /// `error(id)` says why
-    pub failed: bool,
-}
-
-#[derive(Clone, Debug)]
-pub struct ListenOptions {
-    pub backlog: usize,
-    pub socket: Option<SocketOptions>,
-    /** per-listener maximum of connections alive */
-    pub max_connections: Option<usize>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flushed {
-    /** nothing left */
-    Done,
-    /** the sink is full: call again when it has room */
-    Full,
-    /** budget spent, there is more: call again soon */
-    More,
-}
-
-/// Everything counted: one field a reason. `iter()` gives (name, help, value) for metrics.
-#[derive(Clone, Debug, Default)]
-pub struct Counters {
-    pub tcp: tcp::Counters, /* + ip/icmp/udp/stack fields, flat or grouped */
-}
-impl Counters {
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
-        std::iter::empty()
-    }
-}
-
-/// The stack.
-pub struct Stack {
-    pool: Pool,
-}
-
-#[allow(unused_variables)]
-impl Stack {
-    pub fn new(config: Config, seed: Seed, pool: Pool, now: Instant) -> Stack {
-        unimplemented!()
-    }
-    // 1..5, the five entry points of design.md
-    /// Narrows `packet` to its payload and may take it over (then it is left without capacity: bring another).
-    pub fn handle_packet(&mut self, now: Instant, packet: &mut Chunk, meta: &PacketMeta) {
-        unimplemented!()
-    }
-    pub fn handle_timeout(&mut self, now: Instant) {
-        unimplemented!()
-    }
+    /// What changed for the application since it was last asked.
     pub fn poll_event(&mut self) -> Option<Event> {
-        unimplemented!()
-    }
-    /// Also brings packets to ourselves in again (loopback).
-    pub fn poll_transmit(&mut self, now: Instant, sink: &mut dyn Sink) -> Flushed {
-        unimplemented!()
-    }
-    /// Output of one socket only (for application threads that have just written).
-    pub fn poll_transmit_socket(&mut self, now: Instant, id: SocketId, sink: &mut dyn Sink) -> Flushed {
-        unimplemented!()
-    }
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        unimplemented!()
-    }
-    /// Whether poll_transmit has work now.
-    pub fn wants_transmit(&self) -> bool {
-        unimplemented!()
+        loop {
+            let socket = self.events.pop()?;
+            if let Some(entry) = self.sockets.get_mut(socket) {
+                let kinds = std::mem::take(&mut entry.pending);
+                if !kinds.is_empty() {
+                    return Some(Event { socket, kinds });
+                }
+            }
+        }
     }
 
-    // TCP
-    pub fn listen(&mut self, local: SocketAddr, options: ListenOptions) -> Result<SocketId, Error> {
-        unimplemented!()
-    }
-    pub fn accept(&mut self, listener: SocketId) -> Result<(SocketId, SocketAddr), Error> {
-        unimplemented!()
-    }
-    pub fn connect(
-        &mut self,
-        now: Instant,
-        remote: SocketAddr,
-        local: Option<SocketAddr>,
-        options: Option<SocketOptions>,
-    ) -> Result<SocketId, Error> {
-        unimplemented!()
-    }
-    pub fn read(&mut self, id: SocketId, buffer: &mut [u8]) -> Result<usize, Error> {
-        unimplemented!()
-    }
-    pub fn peek(&mut self, id: SocketId, buffer: &mut [u8]) -> Result<usize, Error> {
-        unimplemented!()
-    }
-    pub fn read_chunk(&mut self, id: SocketId) -> Result<Option<Chunk>, Error> {
-        unimplemented!()
-    }
-    pub fn write(&mut self, id: SocketId, bytes: &[u8]) -> Result<usize, Error> {
-        unimplemented!()
-    }
-    pub fn write_chunk(&mut self, id: SocketId, chunk: Chunk) -> Result<(), (Error, Chunk)> {
-        unimplemented!()
-    }
-    pub fn shutdown(&mut self, id: SocketId, how: std::net::Shutdown) -> Result<(), Error> {
-        unimplemented!()
-    }
-    /// Lets any kind of socket go; the id is stale from now on; a connection closes in the background.
-    pub fn close(&mut self, now: Instant, id: SocketId) -> Result<(), Error> {
-        unimplemented!()
-    }
-    pub fn abort(&mut self, id: SocketId) -> Result<(), Error> {
-        unimplemented!()
-    }
-    /// Ends every connection with a reset, orphans included, and closes every listener: the stack is going away. The
-    /// resets go out at the next `poll_transmit`.
-    pub fn abort_all(&mut self) {
-        unimplemented!()
-    }
-    pub fn error(&self, id: SocketId) -> Result<Option<Error>, Error> {
-        unimplemented!()
-    }
-    pub fn readiness(&self, id: SocketId) -> Result<Readiness, Error> {
-        unimplemented!()
-    }
-    pub fn local_addr(&self, id: SocketId) -> Result<SocketAddr, Error> {
-        unimplemented!()
-    }
-    pub fn remote_addr(&self, id: SocketId) -> Result<SocketAddr, Error> {
-        unimplemented!()
-    }
-    pub fn options(&self, id: SocketId) -> Result<SocketOptions, Error> {
-        unimplemented!()
-    }
-    pub fn set_options(&mut self, id: SocketId, options: SocketOptions) -> Result<(), Error> {
-        unimplemented!()
-    }
-    pub fn info(&self, id: SocketId) -> Result<TcpInfo, Error> {
-        unimplemented!()
-    }
-
-    // UDP
-    pub fn udp_bind(&mut self, local: SocketAddr) -> Result<SocketId, Error> {
-        unimplemented!()
-    }
-    pub fn udp_send_to(&mut self, id: SocketId, bytes: &[u8], to: SocketAddr) -> Result<usize, Error> {
-        unimplemented!()
-    }
-    pub fn udp_recv_from(&mut self, id: SocketId, buffer: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
-        unimplemented!()
-    }
-
-    // ICMP echo (ping)
-    pub fn icmp_bind(&mut self, identifier: Option<u16>) -> Result<SocketId, Error> {
-        unimplemented!()
-    }
-    pub fn icmp_send_echo(
-        &mut self,
-        id: SocketId,
-        to: IpAddr,
-        sequence: u16,
-        payload: &[u8],
-    ) -> Result<(), Error> {
-        unimplemented!()
-    }
-    /// (bytes copied, from, sequence)
-    pub fn icmp_recv_echo(&mut self, id: SocketId, buffer: &mut [u8]) -> Result<(usize, IpAddr, u16), Error> {
-        unimplemented!()
-    }
-
-    // all
+    /// Everything counted so far.
     pub fn counters(&self) -> &Counters {
-        unimplemented!()
+        &self.env.counters
     }
+
+    /// Our addresses.
     pub fn addresses(&self) -> &[Cidr] {
-        unimplemented!()
+        self.env.addresses.as_slice()
     }
-    /// Connections not yet finished (orphans closing in the background included, TIME-WAIT not): what a graceful shutdown waits for.
+
+    /// Connections not yet finished: what a graceful shutdown waits for. Those that close in the background count,
+    /// those in TIME-WAIT do not.
     pub fn live_connections(&self) -> usize {
-        unimplemented!()
+        self.live
     }
-    /// TCB and queue invariants of every connection, for tests and the simulator.
-    pub fn check_invariants(&self) -> Result<(), String> {
-        unimplemented!()
-    }
+
+    /// Where the stack's memory comes from.
     pub fn pool(&self) -> &Pool {
-        &self.pool
+        &self.env.pool
+    }
+
+    /// Takes note of the time. Timers that are due wait for [`handle_timeout`](Stack::handle_timeout): packets that
+    /// have been read come before them.
+    fn tick(&mut self, now: Instant) {
+        self.env.now = self.env.now.max(now);
+        self.timers.advance(self.env.now);
+        self.syn_timers.advance(self.env.now);
+    }
+
+    /// Whether the limit on sockets leaves no room for another one.
+    fn is_at_socket_limit(&self) -> bool {
+        self.sockets.len() + self.half_open.len() >= self.env.config.max_sockets
     }
 }

@@ -1,0 +1,185 @@
+//! Passive opens: from a SYN to a connection in its listener's accept queue (RFC 9293 3.5).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::flow::{Flow, FourTuple, source};
+use super::listener::Listener;
+use super::socket::{Entry, HalfOpenEntry, SharedOptions, Socket, Stage, TcpSocket};
+use super::tcp_input::Segment;
+use super::{Chunk, Stack};
+use crate::tcp::{Connection, HalfOpen, HalfOpenReply, HalfOpenTimeout, Open};
+use crate::wire::SeqNumber;
+
+impl Stack {
+    /// Answers a SYN, if the listener's limits allow it. `floor` is where the sequence numbers of an earlier
+    /// connection between the same ends stopped.
+    pub(super) fn start_handshake(&mut self, listener: u32, segment: &Segment, floor: Option<SeqNumber>) {
+        let at_limit = self.is_at_socket_limit();
+        let Some(listening) = listener_at(&mut self.sockets, listener) else { return };
+        let refused = if listening.is_accept_queue_full() {
+            Some(&mut self.env.counters.stack.accept_queue_full_syn)
+        } else if listening.is_at_limit() {
+            Some(&mut self.env.counters.stack.listener_limit)
+        } else if at_limit {
+            Some(&mut self.env.counters.stack.socket_limit_syn)
+        } else {
+            None
+        };
+        if let Some(counter) = refused {
+            *counter += 1;
+            return;
+        }
+        if listening.is_syn_queue_full() {
+            // SYN cookies would answer here without remembering anything.
+            self.evict_half_open(listener);
+        }
+        self.answer_syn(listener, segment, floor);
+    }
+
+    fn answer_syn(&mut self, listener: u32, segment: &Segment, floor: Option<SeqNumber>) {
+        let Segment { header: syn, tuple, tag, .. } = segment;
+        let Some(listening) = listener_at(&mut self.sockets, listener) else { return };
+        let window = listening.options.receive_buffer;
+        let position = listening.syn_queue.len() as u32;
+        let open = self.open(tuple, floor, Arc::clone(&self.socket_options));
+        let half = HalfOpen::new(syn, open.iss, open.timestamp_offset, open.mss, window);
+        let index = self.half_open.insert(HalfOpenEntry { half, tuple: *tuple, listener, position }).index;
+        if let Some(listening) = listener_at(&mut self.sockets, listener) {
+            listening.syn_queue.push(index);
+        }
+        self.demux.insert(*tag, Flow::HalfOpen(index));
+        self.syn_timers.arm(index, self.env.now + HalfOpen::first_timeout());
+        self.env.counters.stack.handshakes_started += 1;
+        self.answer(tuple, half.syn_ack(self.env.now));
+    }
+
+    /// How a connection between these ends begins. `floor` is where an earlier one stopped: the new one starts above
+    /// it (RFC 1122 4.2.2.13), beyond any window that the old one could have been granted without scaling.
+    pub(super) fn open(&self, tuple: &FourTuple, floor: Option<SeqNumber>, options: SharedOptions) -> Open {
+        let FourTuple { addresses, local_port, remote_port } = tuple;
+        let isn = self.isn.isn(self.env.now, addresses, *local_port, *remote_port);
+        let floor = floor.map_or(isn, |floor| floor + 65_536);
+        let (headers, default_mss) = match source(addresses) {
+            IpAddr::V4(_) => (40, 536),
+            IpAddr::V6(_) => (60, 1220),
+        };
+        Open {
+            iss: isn.max(floor),
+            timestamp_offset: self.isn.timestamp_offset(addresses, *local_port, *remote_port),
+            mss: u16::try_from(self.env.config.mtu.saturating_sub(headers)).unwrap_or(u16::MAX),
+            default_mss,
+            options,
+        }
+    }
+
+    /// Makes room in a SYN queue.
+    fn evict_half_open(&mut self, listener: u32) {
+        let Stack { sockets, half_open, rng, .. } = self;
+        let Some(listening) = listener_at(sockets, listener) else { return };
+        let is_stale =
+            |index| half_open.at(index).is_some_and(|entry: &HalfOpenEntry| entry.half.was_retransmitted());
+        if let Some(index) = listening.to_evict(rng, is_stale) {
+            self.env.counters.stack.syn_queue_evicted += 1;
+            self.forget_half_open(index);
+        }
+    }
+
+    /// Takes a half-open connection out of every table.
+    pub(super) fn forget_half_open(&mut self, index: u32) -> Option<HalfOpenEntry> {
+        let entry = self.half_open.remove(index)?;
+        self.syn_timers.cancel(index);
+        let tag = self.demux.tag(&entry.tuple);
+        self.demux.remove(tag, Flow::HalfOpen(index));
+        if let Some(listening) = listener_at(&mut self.sockets, entry.listener) {
+            let position = entry.position as usize;
+            listening.syn_queue.swap_remove(position);
+            if let Some(moved) =
+                listening.syn_queue.get(position).and_then(|&moved| self.half_open.at_mut(moved))
+            {
+                moved.position = entry.position;
+            }
+        }
+        Some(entry)
+    }
+
+    /// A segment for a half-open connection.
+    pub(super) fn half_open_input(&mut self, index: u32, segment: &Segment, payload: &mut Chunk) {
+        let Some(entry) = self.half_open.at_mut(index) else { return };
+        let mut cx = self.env.context();
+        match entry.half.handle_segment(&mut cx, &segment.header, payload.len()) {
+            HalfOpenReply::Ignore => self.env.counters.tcp.unexpected += 1,
+            HalfOpenReply::Answer(header) => self.answer(&segment.tuple, header),
+            HalfOpenReply::Dead => {
+                self.env.counters.stack.handshakes_reset += 1;
+                self.forget_half_open(index);
+            }
+            HalfOpenReply::Complete => self.complete_handshake(index, segment, payload),
+        }
+    }
+
+    /// The last ACK is here. With no room in the accept queue it is dropped: the half-open connection stays, and the
+    /// ACK that the repeated SYN-ACK draws tries again.
+    fn complete_handshake(&mut self, index: u32, segment: &Segment, payload: &mut Chunk) {
+        let Some(listener) = self.half_open.at(index).map(|entry| entry.listener) else { return };
+        let Some(listening) = listener_at(&mut self.sockets, listener) else { return };
+        if listening.is_accept_queue_full() {
+            self.env.counters.stack.accept_queue_full_ack += 1;
+            return;
+        }
+        if listening.is_at_limit() {
+            self.env.counters.stack.listener_limit += 1;
+            return;
+        }
+        listening.connections += 1;
+        let options = Arc::clone(&listening.options);
+        let Some(HalfOpenEntry { half, tuple, .. }) = self.forget_half_open(index) else { return };
+        let open = Open { iss: half.iss, ..self.open(&tuple, None, options) };
+        let mut cx = self.env.context();
+        let connection = Connection::accept(&mut cx, &half, open);
+        let listener = self.sockets.id_at(listener);
+        let index = self.insert_connection(TcpSocket {
+            connection,
+            tuple,
+            listener,
+            stage: Stage::Handshake,
+            in_demux: true,
+            live: true,
+        });
+        self.connection_input(index, segment, payload);
+    }
+
+    /// Gives a connection its places in the tables, and says which socket it is.
+    pub(super) fn insert_connection(&mut self, tcp: TcpSocket) -> u32 {
+        let tag = self.demux.tag(&tcp.tuple);
+        let index = self.sockets.insert(Entry::new(Socket::Tcp(tcp))).index;
+        self.demux.insert(tag, Flow::Connection(index));
+        self.live += 1;
+        index
+    }
+
+    /// A SYN-ACK's timer has fired.
+    pub(super) fn half_open_timeout(&mut self, index: u32) {
+        let Some(entry) = self.half_open.at_mut(index) else { return };
+        match entry.half.handle_timeout(&self.env.config.tcp) {
+            HalfOpenTimeout::Resend(wait) => {
+                let (tuple, syn_ack) = (entry.tuple, entry.half.syn_ack(self.env.now));
+                self.env.counters.stack.syn_ack_retransmissions += 1;
+                self.syn_timers.arm(index, self.env.now + wait);
+                self.answer(&tuple, syn_ack);
+            }
+            HalfOpenTimeout::GiveUp => {
+                self.env.counters.stack.handshakes_timed_out += 1;
+                self.forget_half_open(index);
+            }
+        }
+    }
+}
+
+/// The listener at an index.
+pub(super) fn listener_at(sockets: &mut super::slab::Slab<Entry>, index: u32) -> Option<&mut Listener> {
+    match &mut sockets.at_mut(index)?.socket {
+        Socket::Listener(listener) => Some(listener),
+        _ => None,
+    }
+}

@@ -1,0 +1,167 @@
+//! ICMP errors: what others say about our packets, and what we say about theirs.
+
+use std::net::{IpAddr, SocketAddr};
+
+use etherparse::{Icmpv4Type, Icmpv6Type, Ipv4HeaderSlice, Ipv6HeaderSlice, icmpv4, icmpv6};
+use fastrand::Rng;
+
+use super::flow::{Flow, FourTuple};
+use super::icmp::{HEADER_LEN, v4_header, v6_header};
+use super::input::Arrival;
+use super::outbox::Datagram;
+use super::socket::Socket;
+use super::{Duration, Error, Instant, Stack};
+use crate::wire::{IpPair, Protocol, SeqNumber};
+
+/// An error quotes so much of an IPv4 packet that it stays within 576 bytes (RFC 1812 4.3.2.3).
+const QUOTE_V4: usize = 576 - 20 - HEADER_LEN;
+/// An error quotes so much of an IPv6 packet that it stays within the least MTU (RFC 4443 2.4).
+const QUOTE_V6: usize = 1280 - 40 - HEADER_LEN;
+
+/// What an error quotes of one of our TCP segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Quoted {
+    tuple: FourTuple,
+    seq: SeqNumber,
+}
+
+impl Stack {
+    /// An error about a packet that `quote` begins with, sent to our address `to`.
+    pub(super) fn icmp_error_input(&mut self, to: IpAddr, error: Error, quote: &[u8]) {
+        let Some(Quoted { tuple, seq }) =
+            quoted_segment(quote).filter(|quoted| quoted.tuple.local().ip() == to)
+        else {
+            self.env.counters.icmp.errors_unmatched += 1;
+            return;
+        };
+        let Some(Flow::Connection(index)) = self.find_flow(self.demux.tag(&tuple), &tuple) else {
+            self.env.counters.icmp.errors_unmatched += 1;
+            return;
+        };
+        let Some(entry) = self.sockets.at_mut(index) else { return };
+        let Socket::Tcp(tcp) = &mut entry.socket else { return };
+        // RFC 5927 4.1: whoever cannot see our segments cannot guess what is in flight.
+        let in_flight = seq.ge(tcp.connection.snd_una()) && seq.lt(tcp.connection.snd_nxt());
+        if !in_flight {
+            self.env.counters.icmp.errors_out_of_window += 1;
+            return;
+        }
+        self.env.counters.icmp.errors_matched += 1;
+        tcp.connection.handle_unreachable(&mut self.env.context(), error);
+        self.output.mark(index, &mut entry.output);
+        self.settle(index);
+    }
+
+    /// Tells the sender of a UDP datagram that nobody is bound to its port (RFC 1122 4.1.3.1). Its source is unicast
+    /// and it is no fragment, or it would not have come here; nor is it an ICMP error.
+    pub(super) fn send_port_unreachable(&mut self, arrival: &Arrival, packet: &[u8]) {
+        if !self.icmp_limit.allows(self.env.now, &mut self.rng) {
+            self.env.counters.icmp.errors_limited += 1;
+            return;
+        }
+        let Some(addresses) = IpPair::new(arrival.ip.dst, arrival.ip.src) else { return };
+        let (protocol, header, quote) = match addresses {
+            IpPair::V4 { .. } => {
+                let kind = Icmpv4Type::DestinationUnreachable(icmpv4::DestUnreachableHeader::Port);
+                (Protocol::ICMP, v4_header(kind), QUOTE_V4)
+            }
+            IpPair::V6 { .. } => {
+                let kind = Icmpv6Type::DestinationUnreachable(icmpv6::DestUnreachableCode::Port);
+                (Protocol::ICMPV6, v6_header(kind), QUOTE_V6)
+            }
+        };
+        let quote = &packet[..arrival.ip.end.min(quote)];
+        let mut payload = self.env.pool.take(quote.len());
+        payload.append(quote);
+        self.env.counters.icmp.errors_sent += 1;
+        let message = Datagram { addresses, protocol, header, payload };
+        self.outbox.push_datagram(&mut self.env.counters.ip, message);
+    }
+}
+
+/// Reads the quoted beginning of a packet of ours. It is cut off, and routers have changed it on the way, so neither
+/// lengths nor checksums mean anything; our packets have neither options nor extension headers.
+fn quoted_segment(quote: &[u8]) -> Option<Quoted> {
+    let (src, dst, protocol, transport) = match quote.first()? >> 4 {
+        4 => {
+            let ip = Ipv4HeaderSlice::from_slice(quote).ok()?;
+            let (src, dst) = (IpAddr::V4(ip.source_addr()), IpAddr::V4(ip.destination_addr()));
+            (src, dst, ip.protocol(), quote.get(ip.slice().len()..)?)
+        }
+        6 => {
+            let ip = Ipv6HeaderSlice::from_slice(quote).ok()?;
+            let (src, dst) = (IpAddr::V6(ip.source_addr()), IpAddr::V6(ip.destination_addr()));
+            (src, dst, ip.next_header(), quote.get(ip.slice().len()..)?)
+        }
+        _ => return None,
+    };
+    if protocol.0 != Protocol::TCP.0 {
+        return None;
+    }
+    let &[a, b, c, d, s0, s1, s2, s3] = transport.first_chunk::<8>()?;
+    let (local, remote) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+    let tuple = FourTuple::new(SocketAddr::new(src, local), SocketAddr::new(dst, remote))?;
+    Some(Quoted { tuple, seq: SeqNumber(u32::from_be_bytes([s0, s1, s2, s3])) })
+}
+
+/// How often we send ICMP errors (RFC 1812 4.3.2.8, RFC 4443 2.4 f): a hundred a second, fifty at once.
+#[derive(Debug)]
+pub(super) struct RateLimit {
+    /// Credit earned but not spent, as a time.
+    credit: Duration,
+    updated: Instant,
+}
+
+impl RateLimit {
+    const COST: Duration = Duration::from_millis(10);
+    const MOST: Duration = Duration::from_millis(500);
+
+    /// A limit with all of its credit.
+    pub(super) const fn new(now: Instant) -> RateLimit {
+        RateLimit { credit: RateLimit::MOST, updated: now }
+    }
+
+    /// Whether an error may be sent, and pays for it. The price varies, so that whoever counts our errors does not
+    /// learn how many others have drawn (the side channel of CVE-2020-25705).
+    fn allows(&mut self, now: Instant, rng: &mut Rng) -> bool {
+        self.credit = (self.credit + (now - self.updated)).min(RateLimit::MOST);
+        self.updated = now;
+        if self.credit < RateLimit::COST {
+            return false;
+        }
+        let price = Duration::from_micros(rng.u64(5_000..=15_000));
+        self.credit = self.credit.saturating_sub(price);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_limited_and_the_limit_recovers() {
+        let mut limit = RateLimit::new(Instant::ZERO);
+        let mut rng = Rng::with_seed(5);
+        let burst = (0..1_000).filter(|_| limit.allows(Instant::ZERO, &mut rng)).count();
+        assert!((35..80).contains(&burst), "{burst} at once");
+        let a_second_later = Instant::from_secs(1);
+        assert!(limit.allows(a_second_later, &mut rng));
+        let sustained =
+            (1_000..11_000).filter(|&ms| limit.allows(Instant::from_millis(ms), &mut rng)).count();
+        assert!((900..1_200).contains(&sustained), "{sustained} in ten seconds");
+    }
+
+    #[test]
+    fn what_is_cut_off_or_not_tcp_matches_nothing() {
+        assert_eq!(quoted_segment(&[]), None);
+        assert_eq!(quoted_segment(&[0x45; 27]), None, "seven bytes of transport header");
+        assert_eq!(quoted_segment(&[0x60; 48]), None, "not TCP");
+        let mut quote = [0; 28];
+        quote[0] = 0x45;
+        quote[9] = 6;
+        quote[20..].copy_from_slice(&[0, 80, 1, 0, 0, 0, 0, 9]);
+        let quoted = quoted_segment(&quote).unwrap();
+        assert_eq!((quoted.tuple.local_port, quoted.tuple.remote_port, quoted.seq), (80, 256, SeqNumber(9)));
+    }
+}

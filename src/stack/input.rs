@@ -1,0 +1,121 @@
+//! The way in: IP, and whether a packet is for us at all.
+
+use std::net::IpAddr;
+
+use super::{Chunk, Instant, PacketMeta, Stack};
+use crate::wire::{ChecksumState, IpHeader, Protocol, WireError, pseudo_header_sum};
+
+/// What is known of a packet before its transport header is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    pub(super) ip: IpHeader,
+    pub(super) meta: PacketMeta,
+}
+
+impl Arrival {
+    /// The transport header and what follows it.
+    pub(super) fn segment<'a>(&self, packet: &'a [u8]) -> &'a [u8] {
+        &packet[self.ip.payload..self.ip.end]
+    }
+
+    /// Whether the checksum over `bytes` and the pseudo-header is right, or known to be.
+    pub(super) fn checksum_holds(&self, bytes: &[u8]) -> bool {
+        if self.meta.checksum == ChecksumState::Trusted {
+            return true;
+        }
+        let mut sum = pseudo_header_sum(self.ip.src, self.ip.dst, self.ip.protocol, bytes.len());
+        sum.add(bytes);
+        sum.finish() == 0
+    }
+}
+
+impl Stack {
+    /// Handles one packet that came in. Narrows `packet` to its payload and may take it over; then it is left
+    /// without capacity, and the next packet needs another.
+    pub fn handle_packet(&mut self, now: Instant, packet: &mut Chunk, meta: &PacketMeta) {
+        self.tick(now);
+        self.env.counters.ip.received += 1;
+        let Some(ip) = self.parse_ip(packet) else { return };
+        if self.is_for_us(&ip) {
+            self.deliver(Arrival { ip, meta: *meta }, packet);
+        }
+    }
+
+    /// Brings the packets in that waited when the call began; what they cause waits for the next.
+    pub(super) fn take_loopback(&mut self, now: Instant) {
+        self.tick(now);
+        for _ in 0..self.env.loopback.len() {
+            let Some((mut packet, meta)) = self.env.loopback.pop() else { return };
+            self.env.counters.ip.received += 1;
+            if let Some(ip) = self.parse_ip(&packet) {
+                self.deliver(Arrival { ip, meta }, &mut packet);
+            }
+        }
+    }
+
+    fn parse_ip(&mut self, packet: &[u8]) -> Option<IpHeader> {
+        let counters = &mut self.env.counters.ip;
+        match IpHeader::parse(packet) {
+            Ok(ip) => return Some(ip),
+            Err(WireError::Truncated) => counters.truncated += 1,
+            Err(WireError::Version) => counters.bad_version += 1,
+            Err(WireError::Malformed | WireError::Options) => counters.malformed += 1,
+            Err(WireError::Checksum) => counters.bad_checksum += 1,
+            Err(WireError::SourceRoute) => counters.source_route += 1,
+        }
+        None
+    }
+
+    /// What the device may bring: from a unicast address that is not ours, to one that is. Everything else is dropped
+    /// without an answer (RFC 1122 3.2.1.3; RFC 4291 2.5 to 2.7).
+    fn is_for_us(&mut self, ip: &IpHeader) -> bool {
+        let IpHeader { src, dst, .. } = *ip;
+        let counters = &mut self.env.counters.ip;
+        let reason = if src == dst {
+            &mut counters.source_is_destination
+        } else if dst.is_multicast() {
+            &mut counters.destination_multicast
+        } else if self.env.addresses.is_broadcast(dst) {
+            &mut counters.destination_broadcast
+        } else if !self.env.addresses.is_ours(dst) {
+            &mut counters.destination_not_ours
+        } else if src.is_multicast() {
+            &mut counters.source_multicast
+        } else if src.is_loopback() {
+            &mut counters.source_loopback
+        } else if is_unspecified(src) {
+            &mut counters.source_unspecified
+        } else if self.env.addresses.is_broadcast(src) {
+            &mut counters.source_broadcast
+        } else if self.env.addresses.is_ours(src) {
+            &mut counters.source_ours
+        } else {
+            return true;
+        };
+        *reason += 1;
+        false
+    }
+
+    fn deliver(&mut self, arrival: Arrival, packet: &mut Chunk) {
+        if arrival.ip.fragment.is_some() {
+            self.env.counters.ip.fragments += 1;
+            return;
+        }
+        match (arrival.ip.protocol, arrival.ip.dst) {
+            (Protocol::TCP, _) => self.tcp_input(&arrival, packet),
+            (Protocol::UDP, _) => self.udp_input(&arrival, packet),
+            (Protocol::ICMP, IpAddr::V4(_)) | (Protocol::ICMPV6, IpAddr::V6(_)) => {
+                self.icmp_input(&arrival, packet);
+            }
+            _ => self.env.counters.ip.unknown_protocol += 1,
+        }
+    }
+}
+
+/// `::`, and all of 0.0.0.0/8, "this host on this network" (RFC 1122 3.2.1.3).
+fn is_unspecified(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.octets()[0] == 0,
+        IpAddr::V6(v6) => v6.is_unspecified(),
+    }
+}

@@ -1,0 +1,80 @@
+//! What always holds, for tests and the simulator.
+
+use super::Stack;
+use super::flow::Flow;
+use super::socket::{Socket, TcpSocket};
+
+impl Stack {
+    /// `Err` says which invariant is violated: of a control block, or between the tables of the stack.
+    pub fn check_invariants(&self) -> Result<(), String> {
+        let connections = || {
+            self.sockets.iter().filter_map(|(index, entry)| match &entry.socket {
+                Socket::Tcp(tcp) => Some((index, tcp)),
+                _ => None,
+            })
+        };
+        for (index, tcp) in connections() {
+            self.check_connection(index, tcp).map_err(|error| format!("{:?}: {error}", tcp.tuple))?;
+        }
+        self.check_listeners()?;
+        let count = |what: fn(&TcpSocket) -> bool| connections().filter(|(_, tcp)| what(tcp)).count();
+        let flows = count(|tcp| tcp.in_demux) + self.half_open.len() + self.time_wait.len();
+        let marked = self.sockets.iter().filter(|(_, entry)| entry.output.is_wanted()).count();
+        for (what, counted, kept) in [
+            ("flows", flows, self.demux.len()),
+            ("live connections", count(|tcp| tcp.live), self.live),
+            ("sockets that want to send", marked, self.output.wanted()),
+        ] {
+            if counted != kept {
+                return Err(format!("{counted} {what}, counted as {kept}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_connection(&self, index: u32, tcp: &TcpSocket) -> Result<(), String> {
+        tcp.connection.check_invariants()?;
+        let found = self.find_flow(self.demux.tag(&tcp.tuple), &tcp.tuple);
+        if tcp.in_demux && found != Some(Flow::Connection(index)) {
+            return Err(format!("its segments go to {found:?}"));
+        }
+        if tcp.connection.is_finished() && tcp.connection.is_orphan() {
+            return Err("finished and let go, but not freed".into());
+        }
+        match tcp.connection.deadline() {
+            Some(deadline) if !self.timers.fires_by(index, deadline) => {
+                Err(format!("no timer for its deadline {deadline}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_listeners(&self) -> Result<(), String> {
+        for (index, entry) in self.sockets.iter() {
+            let Socket::Listener(listener) = &entry.socket else { continue };
+            let id = self.sockets.id_at(index);
+            let connections = self.sockets.iter().filter(|(_, entry)| {
+                matches!(&entry.socket, Socket::Tcp(tcp) if tcp.listener.is_some() && tcp.listener == id)
+            });
+            let alive = connections.count();
+            if alive != listener.connections {
+                return Err(format!(
+                    "{alive} connections of {}, counted as {}",
+                    listener.local, listener.connections
+                ));
+            }
+            for (position, &half_open) in listener.syn_queue.iter().enumerate() {
+                let entry = self.half_open.at(half_open);
+                if entry.is_none_or(|entry| entry.listener != index || entry.position as usize != position) {
+                    return Err(format!("half-open {half_open} is not where {} has it", listener.local));
+                }
+            }
+        }
+        for (index, entry) in self.half_open.iter() {
+            if self.find_flow(self.demux.tag(&entry.tuple), &entry.tuple) != Some(Flow::HalfOpen(index)) {
+                return Err(format!("half-open {index} cannot be found"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+//! What follows from a change in a connection: events, timers, TIME-WAIT, the end of its socket.
+
+use super::demux::Tag;
+use super::flow::{Flow, FourTuple};
+use super::handshake::listener_at;
+use super::socket::{Socket, Stage, TcpSocket};
+use super::{Error, Readiness, Stack};
+use crate::tcp::{State, TimeWait};
+use crate::wire::SeqNumber;
+
+impl Stack {
+    /// Brings everything around a connection up to date. To be called after whatever may have changed it.
+    pub(super) fn settle(&mut self, index: u32) {
+        self.pass_to_listener(index);
+        let Some(id) = self.sockets.id_at(index) else { return };
+        let Some(entry) = self.sockets.at_mut(index) else { return };
+        let Socket::Tcp(tcp) = &mut entry.socket else { return };
+        if let Some(deadline) = tcp.connection.deadline() {
+            self.timers.arm(index, deadline);
+        }
+        let events = tcp.connection.take_events();
+        if tcp.stage == Stage::Open {
+            self.events.post(id, &mut entry.pending, events.into());
+        }
+        let finished = tcp.connection.is_finished();
+        let waiting = tcp.connection.time_wait();
+        if tcp.live && (finished || waiting.is_some()) {
+            tcp.live = false;
+            self.live -= 1;
+        }
+        let free = finished && (tcp.connection.is_orphan() || tcp.stage == Stage::Handshake);
+        if tcp.in_demux && tcp.connection.state() == State::Closed || waiting.is_some() {
+            self.leave_demux(index, waiting);
+        }
+        if free {
+            self.free_connection(index);
+        }
+    }
+
+    /// A passive open that has become a connection goes to its listener's accept queue.
+    fn pass_to_listener(&mut self, index: u32) {
+        let Some(id) = self.sockets.id_at(index) else { return };
+        let Some(tcp) = self.tcp_at(index) else { return };
+        if tcp.stage != Stage::Handshake || !tcp.connection.state().is_synchronised() {
+            return;
+        }
+        tcp.stage = Stage::Waiting;
+        let Some(listener) = tcp.listener else { return };
+        let Some(entry) = self.sockets.get_mut(listener) else { return self.abandon(index) };
+        if let Socket::Listener(listening) = &mut entry.socket {
+            listening.accept_queue.push_back(id);
+            self.events.post(listener, &mut entry.pending, Readiness::READABLE);
+        }
+    }
+
+    /// The connection at an index.
+    pub(super) fn tcp_at(&mut self, index: u32) -> Option<&mut TcpSocket> {
+        match &mut self.sockets.at_mut(index)?.socket {
+            Socket::Tcp(tcp) => Some(tcp),
+            _ => None,
+        }
+    }
+
+    /// Segments of the connection's 4-tuple do not come to it any more, but to an entry in TIME-WAIT if it is there.
+    fn leave_demux(&mut self, index: u32, waiting: Option<TimeWait>) {
+        let Some(tcp) = self.tcp_at(index) else { return };
+        if !std::mem::replace(&mut tcp.in_demux, false) {
+            return;
+        }
+        let tuple = tcp.tuple;
+        let tag = self.demux.tag(&tuple);
+        self.demux.remove(tag, Flow::Connection(index));
+        if let Some(state) = waiting {
+            self.enter_time_wait(&tuple, tag, state);
+        }
+    }
+
+    fn enter_time_wait(&mut self, tuple: &FourTuple, tag: Tag, state: TimeWait) {
+        self.env.counters.stack.time_wait += 1;
+        if let Some(oldest) = self.time_wait.to_evict() {
+            self.env.counters.stack.time_wait_evicted += 1;
+            self.forget_time_wait(oldest);
+        }
+        let expires = self.env.now + 2 * self.env.config.tcp.msl;
+        if let Some(flow) = self.time_wait.insert(tuple, state, expires) {
+            self.demux.insert(tag, flow);
+        }
+    }
+
+    /// Ends an entry in TIME-WAIT.
+    pub(super) fn forget_time_wait(&mut self, flow: Flow) {
+        if let Some(tuple) = self.time_wait.tuple(flow) {
+            let tag = self.demux.tag(&tuple);
+            self.demux.remove(tag, flow);
+            self.time_wait.remove(flow);
+        }
+    }
+
+    /// A new connection takes the place of one in TIME-WAIT (RFC 6191); returns where that one's sequence numbers
+    /// stopped.
+    pub(super) fn take_over(&mut self, flow: Flow, tag: Tag) -> Option<SeqNumber> {
+        let floor = self.time_wait.get(flow).map(|(state, _)| state.snd_nxt);
+        self.env.counters.stack.time_wait_reused += 1;
+        self.demux.remove(tag, flow);
+        self.time_wait.remove(flow);
+        floor
+    }
+
+    /// Ends a connection that no application will ever hold, with a reset.
+    pub(super) fn abandon(&mut self, index: u32) {
+        let Some(entry) = self.sockets.at_mut(index) else { return };
+        let Socket::Tcp(tcp) = &mut entry.socket else { return };
+        tcp.stage = Stage::Open;
+        tcp.connection.abort(Error::ConnectionAborted);
+        let mut cx = self.env.context();
+        tcp.connection.close(&mut cx);
+        self.output.mark(index, &mut entry.output);
+        self.settle(index);
+    }
+
+    fn free_connection(&mut self, index: u32) {
+        self.leave_demux(index, None);
+        self.timers.cancel(index);
+        let Some(mut entry) = self.sockets.remove(index) else { return };
+        self.output.clear(&mut entry.output);
+        let Socket::Tcp(tcp) = entry.socket else { return };
+        if let Some(id) = tcp.listener
+            && self.sockets.get(id).is_some()
+            && let Some(listener) = listener_at(&mut self.sockets, id.index)
+        {
+            listener.connections -= 1;
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Whose turn it is to send.
+
+use std::collections::VecDeque;
+
+/// Sockets that may have something to send, each once, served in turn.
+#[derive(Debug, Default)]
+pub(super) struct OutputQueue {
+    turns: VecDeque<u32>,
+    wanted: usize,
+}
+
+/// What the queue keeps with each socket.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct OutputMark {
+    /// It has a turn in the queue.
+    queued: bool,
+    /// It wants to send. Without that its turn is passed over.
+    wanted: bool,
+}
+
+impl OutputMark {
+    /// Whether the socket wants to send.
+    pub(super) const fn is_wanted(self) -> bool {
+        self.wanted
+    }
+}
+
+impl OutputQueue {
+    /// Gives a socket a turn, unless it has one.
+    pub(super) fn mark(&mut self, index: u32, mark: &mut OutputMark) {
+        if !mark.wanted {
+            mark.wanted = true;
+            self.wanted += 1;
+        }
+        if !mark.queued {
+            mark.queued = true;
+            self.turns.push_back(index);
+        }
+    }
+
+    /// Gives a socket the next turn: it was interrupted.
+    pub(super) fn mark_first(&mut self, index: u32, mark: &mut OutputMark) {
+        if !mark.queued {
+            mark.queued = true;
+            self.turns.push_front(index);
+        }
+        self.mark(index, mark);
+    }
+
+    /// The socket has nothing to send any more, or is gone.
+    pub(super) fn clear(&mut self, mark: &mut OutputMark) {
+        if mark.wanted {
+            mark.wanted = false;
+            self.wanted -= 1;
+        }
+    }
+
+    /// Whose turn it is. The socket may be gone or content: ask [`take_turn`](OutputQueue::take_turn).
+    pub(super) fn pop(&mut self) -> Option<u32> {
+        self.turns.pop_front()
+    }
+
+    /// Ends a popped socket's turn, and says whether it wants to send.
+    pub(super) fn take_turn(mark: &mut OutputMark) -> bool {
+        mark.queued = false;
+        mark.wanted
+    }
+
+    /// Turns given and not taken, passed-over ones included.
+    pub(super) fn turns(&self) -> usize {
+        self.turns.len()
+    }
+
+    /// Sockets that want to send.
+    pub(super) const fn wanted(&self) -> usize {
+        self.wanted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_socket_has_one_turn_in_order() {
+        let mut queue = OutputQueue::default();
+        let mut marks = [OutputMark::default(); 3];
+        for index in [2, 0, 2, 1, 0] {
+            queue.mark(index, &mut marks[index as usize]);
+        }
+        assert_eq!(queue.wanted(), 3);
+        assert_eq!(std::iter::from_fn(|| queue.pop()).collect::<Vec<_>>(), [2, 0, 1]);
+    }
+
+    #[test]
+    fn marking_again_and_again_between_turns_does_not_grow_the_queue() {
+        let mut queue = OutputQueue::default();
+        let mut mark = OutputMark::default();
+        for _ in 0..100 {
+            queue.mark(7, &mut mark);
+            queue.clear(&mut mark); // its output ran apart from the queue
+        }
+        assert_eq!((queue.turns.len(), queue.wanted()), (1, 0));
+        assert_eq!(queue.pop(), Some(7));
+        assert!(!OutputQueue::take_turn(&mut mark), "passed over");
+    }
+
+    #[test]
+    fn an_interrupted_socket_goes_first() {
+        let mut queue = OutputQueue::default();
+        let mut marks = [OutputMark::default(); 2];
+        queue.mark(0, &mut marks[0]);
+        queue.mark(1, &mut marks[1]);
+        assert_eq!(queue.pop(), Some(0));
+        assert!(OutputQueue::take_turn(&mut marks[0]));
+        queue.mark_first(0, &mut marks[0]);
+        assert_eq!((queue.pop(), queue.pop(), queue.pop()), (Some(0), Some(1), None));
+        assert_eq!(queue.wanted(), 2);
+    }
+}

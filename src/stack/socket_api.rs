@@ -1,0 +1,152 @@
+//! Calls for sockets of every kind.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use super::outbox::Datagram;
+use super::socket::{SharedOptions, Socket};
+use super::{Error, Instant, Readiness, SocketId, SocketOptions, Stack};
+
+impl Stack {
+    /// Lets any kind of socket go; the id is stale from now on. A connection closes in the background, in order: what
+    /// was written still goes out. A listener's waiting connections are reset. Datagrams not yet sent still go out.
+    ///
+    /// # Errors
+    /// `StaleSocket`.
+    pub fn close(&mut self, now: Instant, id: SocketId) -> Result<(), Error> {
+        self.tick(now);
+        match &mut self.sockets.get_mut(id).ok_or(Error::StaleSocket)?.socket {
+            Socket::Tcp(tcp) => {
+                tcp.connection.close(&mut self.env.context());
+                self.sockets.renew(id.index);
+                self.forget_events(id.index);
+                self.touch(id.index);
+            }
+            Socket::Listener(_) => self.close_listener(id.index),
+            Socket::Udp(_) | Socket::Ping(_) => self.close_datagrams(id.index),
+        }
+        Ok(())
+    }
+
+    /// Ends every connection with a reset, orphans included, and closes every listener: the stack is going away. The
+    /// resets go out at the next `poll_transmit`.
+    pub fn abort_all(&mut self) {
+        let indices: Vec<_> = self.sockets.iter().map(|(index, _)| index).collect();
+        for index in indices {
+            match self.sockets.at_mut(index).map(|entry| &mut entry.socket) {
+                Some(Socket::Listener(_)) => self.close_listener(index),
+                Some(Socket::Tcp(tcp)) => {
+                    tcp.connection.abort(Error::ConnectionAborted);
+                    self.touch(index);
+                }
+                Some(Socket::Udp(_) | Socket::Ping(_)) | None => {}
+            }
+        }
+    }
+
+    /// The error that ended a connection. It stays, as what `read` and `write` give does.
+    ///
+    /// # Errors
+    /// `StaleSocket`.
+    pub fn error(&self, id: SocketId) -> Result<Option<Error>, Error> {
+        match &self.sockets.get(id).ok_or(Error::StaleSocket)?.socket {
+            Socket::Tcp(tcp) => Ok(tcp.connection.error()),
+            Socket::Listener(_) | Socket::Udp(_) | Socket::Ping(_) => Ok(None),
+        }
+    }
+
+    /// What can be done with a socket now.
+    ///
+    /// # Errors
+    /// `StaleSocket`.
+    pub fn readiness(&self, id: SocketId) -> Result<Readiness, Error> {
+        let of_messages = |readable, writable| Readiness { readable, writable, ..Readiness::default() };
+        Ok(match &self.sockets.get(id).ok_or(Error::StaleSocket)?.socket {
+            Socket::Tcp(tcp) => tcp.readiness(),
+            Socket::Listener(listener) => of_messages(!listener.accept_queue.is_empty(), false),
+            Socket::Udp(udp) => of_messages(udp.queue.is_readable(), udp.queue.is_writable()),
+            Socket::Ping(ping) => of_messages(ping.queue.is_readable(), ping.queue.is_writable()),
+        })
+    }
+
+    /// The local end of a socket; for an ICMP socket its identifier, in place of a port.
+    ///
+    /// # Errors
+    /// `StaleSocket`.
+    pub fn local_addr(&self, id: SocketId) -> Result<SocketAddr, Error> {
+        Ok(match &self.sockets.get(id).ok_or(Error::StaleSocket)?.socket {
+            Socket::Tcp(tcp) => tcp.tuple.local(),
+            Socket::Listener(listener) => listener.local,
+            Socket::Udp(udp) => udp.local,
+            Socket::Ping(ping) => SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), ping.identifier),
+        })
+    }
+
+    /// The peer's end of a connection.
+    ///
+    /// # Errors
+    /// `StaleSocket`; `NotConnected` for a socket that is no connection.
+    pub fn remote_addr(&self, id: SocketId) -> Result<SocketAddr, Error> {
+        match self.tcp(id) {
+            Ok(tcp) => Ok(tcp.tuple.remote()),
+            Err(Error::InvalidInput) => Err(Error::NotConnected),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A connection's options, or those that a listener's connections begin with.
+    ///
+    /// # Errors
+    /// `StaleSocket`; `InvalidInput` for UDP and ICMP.
+    pub fn options(&self, id: SocketId) -> Result<SocketOptions, Error> {
+        match &self.sockets.get(id).ok_or(Error::StaleSocket)?.socket {
+            Socket::Tcp(tcp) => Ok(tcp.connection.options().clone()),
+            Socket::Listener(listener) => Ok(SocketOptions::clone(&listener.options)),
+            Socket::Udp(_) | Socket::Ping(_) => Err(Error::InvalidInput),
+        }
+    }
+
+    /// Changes a connection's options, or those that a listener's next connections begin with.
+    ///
+    /// # Errors
+    /// `StaleSocket`; `InvalidInput` for UDP and ICMP.
+    pub fn set_options(&mut self, id: SocketId, options: SocketOptions) -> Result<(), Error> {
+        let shared = if options == *self.socket_options {
+            Arc::clone(&self.socket_options)
+        } else {
+            SharedOptions::new(options)
+        };
+        match &mut self.sockets.get_mut(id).ok_or(Error::StaleSocket)?.socket {
+            Socket::Tcp(tcp) => tcp.connection.set_options(shared),
+            Socket::Listener(listener) => listener.options = shared,
+            Socket::Udp(_) | Socket::Ping(_) => return Err(Error::InvalidInput),
+        }
+        self.touch(id.index);
+        Ok(())
+    }
+
+    /// What a socket had to tell is of no interest any more.
+    fn forget_events(&mut self, index: u32) {
+        if let Some(entry) = self.sockets.at_mut(index) {
+            entry.pending = Readiness::default();
+        }
+    }
+
+    fn close_datagrams(&mut self, index: u32) {
+        let Some(mut entry) = self.sockets.remove(index) else { return };
+        self.output.clear(&mut entry.output);
+        let unsent = match entry.socket {
+            Socket::Udp(udp) => {
+                self.udp_bindings.remove(udp.local);
+                udp.queue.into_unsent()
+            }
+            Socket::Ping(ping) => {
+                self.ping_bindings.remove(&ping.identifier);
+                ping.queue.into_unsent()
+            }
+            Socket::Tcp(_) | Socket::Listener(_) => return,
+        };
+        let counters = &mut self.env.counters.ip;
+        unsent.into_iter().for_each(|datagram: Datagram| self.outbox.push_datagram(counters, datagram));
+    }
+}

@@ -1,0 +1,128 @@
+//! A connection, from the application's side: bytes in and out.
+
+use std::net::Shutdown;
+
+use super::socket::{Socket, TcpSocket};
+use super::{Chunk, Error, SocketId, Stack, TcpInfo};
+
+impl Stack {
+    /// Moves received bytes into `buffer` and says how many; `Ok(0)` is the end of the stream, or an empty buffer.
+    ///
+    /// # Errors
+    /// `WouldBlock` with nothing to read; once everything is read, the error that ended the connection.
+    pub fn read(&mut self, id: SocketId, buffer: &mut [u8]) -> Result<usize, Error> {
+        let count = self.tcp_mut(id)?.connection.read(buffer)?;
+        self.after_read(id);
+        Ok(count)
+    }
+
+    /// Like [`read`](Stack::read), leaving the bytes where they are.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn peek(&mut self, id: SocketId, buffer: &mut [u8]) -> Result<usize, Error> {
+        self.tcp(id)?.connection.peek(buffer)
+    }
+
+    /// Takes the oldest received chunk without copying it; `Ok(None)` is the end of the stream.
+    ///
+    /// # Errors
+    /// As [`read`](Stack::read).
+    pub fn read_chunk(&mut self, id: SocketId) -> Result<Option<Chunk>, Error> {
+        let chunk = self.tcp_mut(id)?.connection.read_chunk()?;
+        self.after_read(id);
+        Ok(chunk)
+    }
+
+    /// Takes as many of `bytes` as there is room for and says how many, at least one unless `bytes` is empty.
+    ///
+    /// # Errors
+    /// `WouldBlock` without room or before the connection stands; `BrokenPipe` after the direction was shut down;
+    /// the error that ended the connection.
+    pub fn write(&mut self, id: SocketId, bytes: &[u8]) -> Result<usize, Error> {
+        let Socket::Tcp(tcp) = &mut self.sockets.get_mut(id).ok_or(Error::StaleSocket)?.socket else {
+            return Err(Error::InvalidInput);
+        };
+        let count = tcp.connection.write(&self.env.pool, bytes)?;
+        self.mark_output(id);
+        Ok(count)
+    }
+
+    /// Takes an owned chunk without copying it, whole or not at all.
+    ///
+    /// # Errors
+    /// As [`write`](Stack::write), with the chunk given back.
+    pub fn write_chunk(&mut self, id: SocketId, chunk: Chunk) -> Result<(), (Error, Chunk)> {
+        let tcp = match self.sockets.get_mut(id).map(|entry| &mut entry.socket) {
+            Some(Socket::Tcp(tcp)) => tcp,
+            Some(_) => return Err((Error::InvalidInput, chunk)),
+            None => return Err((Error::StaleSocket, chunk)),
+        };
+        tcp.connection.write_chunk(&self.env.pool, chunk)?;
+        self.mark_output(id);
+        Ok(())
+    }
+
+    /// Closes one direction or both, as [`std::net::TcpStream::shutdown`] does.
+    ///
+    /// # Errors
+    /// `NotConnected` before the handshake is complete, or once the connection has ended.
+    pub fn shutdown(&mut self, id: SocketId, how: Shutdown) -> Result<(), Error> {
+        let connection = &mut self.tcp_mut(id)?.connection;
+        if matches!(how, Shutdown::Read | Shutdown::Both) {
+            connection.shutdown_read()?;
+        }
+        if matches!(how, Shutdown::Write | Shutdown::Both) {
+            connection.shutdown_write()?;
+        }
+        self.touch(id.index);
+        Ok(())
+    }
+
+    /// Ends a connection at once: the peer gets a reset, and reads and writes give `ConnectionAborted` from now on.
+    /// The id stays valid until [`close`](Stack::close).
+    ///
+    /// # Errors
+    /// `StaleSocket`; `InvalidInput` for a socket that is no connection.
+    pub fn abort(&mut self, id: SocketId) -> Result<(), Error> {
+        self.tcp_mut(id)?.connection.abort(Error::ConnectionAborted);
+        self.touch(id.index);
+        Ok(())
+    }
+
+    /// A snapshot of a connection, with what `ss -i` shows.
+    ///
+    /// # Errors
+    /// `StaleSocket`; `InvalidInput` for a socket that is no connection.
+    pub fn info(&self, id: SocketId) -> Result<TcpInfo, Error> {
+        Ok(self.tcp(id)?.connection.info(&self.env.config.tcp))
+    }
+
+    /// The connection of an id.
+    pub(super) fn tcp(&self, id: SocketId) -> Result<&TcpSocket, Error> {
+        match &self.sockets.get(id).ok_or(Error::StaleSocket)?.socket {
+            Socket::Tcp(tcp) => Ok(tcp),
+            _ => Err(Error::InvalidInput),
+        }
+    }
+
+    /// The connection of an id.
+    pub(super) fn tcp_mut(&mut self, id: SocketId) -> Result<&mut TcpSocket, Error> {
+        match &mut self.sockets.get_mut(id).ok_or(Error::StaleSocket)?.socket {
+            Socket::Tcp(tcp) => Ok(tcp),
+            _ => Err(Error::InvalidInput),
+        }
+    }
+
+    /// Reading may have made a window update due.
+    fn after_read(&mut self, id: SocketId) {
+        self.mark_output(id);
+    }
+
+    /// The socket may have something to send.
+    pub(super) fn mark_output(&mut self, id: SocketId) {
+        if let Some(entry) = self.sockets.get_mut(id) {
+            self.output.mark(id.index, &mut entry.output);
+        }
+    }
+}
