@@ -30,6 +30,7 @@ die() {
 ns_cleanup() {
     local status=$? name pid
     trap - EXIT INT TERM
+    set +e
     for pid in "${NS_PIDS[@]}"; do stop_pid "$pid" 3; done
     for name in "${NS_NAMES[@]}"; do ip netns del "$(ns "$name")" 2>/dev/null; done
     rm -rf "$NS_DIR"
@@ -42,16 +43,15 @@ trap 'exit 143' TERM
 # stop_pid PID [SECONDS]: asks a process of ours to end and kills it where it does not within the time.
 stop_pid() {
     local pid=$1 tenths=$((${2:-5} * 10))
-    kill -TERM "$pid" 2>/dev/null || { wait "$pid" 2>/dev/null; return 0; }
+    kill -TERM "$pid" 2>/dev/null || true
     while kill -0 "$pid" 2>/dev/null; do
         if ((tenths-- <= 0)); then
-            kill -KILL "$pid" 2>/dev/null
+            kill -KILL "$pid" 2>/dev/null || true
             break
         fi
         sleep 0.1
     done
-    wait "$pid" 2>/dev/null
-    return 0
+    wait "$pid" 2>/dev/null || true
 }
 
 # --- namespaces ---------------------------------------------------------------------------------------------------

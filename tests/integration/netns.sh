@@ -42,10 +42,11 @@ check_fails "a missing file is noticed" 1 same_bytes "$(scratch one)" "$(scratch
 
 left_behind() {
     local prefix
-    prefix=$(inner 'echo "$NS_PREFIX"; in_ns gone background sleeper sleep 600; check ok true' | head -n 1)
+    prefix=$(inner "${1:-}"'echo "$NS_PREFIX"; in_ns gone background sleeper sleep 600; check ok true' | head -n 1)
     matches '^lw-[0-9]+$' "$prefix" && ! ip netns list | grep -q "^$prefix-" &&
         ! compgen -G "${TMPDIR:-/tmp}/$prefix.*"
 }
 check "nothing is left behind" left_behind
+check "nor by a script that stops at the first error" left_behind 'set -e; '
 
 summary
