@@ -24,7 +24,7 @@ while [ $# -gt 0 ]; do
     esac
     shift 2
 done
-. scripts/common.sh
+. scripts/prerequisites.sh
 # Uploads are read from memory where there is enough of it, so that no disk is measured.
 if [ -d /dev/shm ] && [ "$(df --output=avail -B1 /dev/shm | tail -n 1)" -gt $((BYTES * 2)) ]; then
     export TMPDIR=/dev/shm

@@ -8,7 +8,7 @@
 set -euo pipefail
 here=$PWD
 cd "$(dirname "$0")/.."
-. scripts/common.sh
+. scripts/prerequisites.sh
 
 find_cargo
 # tun-tap has a few lines of C, and Rust links with the C compiler.

@@ -9,7 +9,7 @@
 # if nothing failed. With sudo, cargo runs as the calling user, so that target/ stays theirs.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
-. scripts/common.sh
+. scripts/prerequisites.sh
 
 INTEGRATION_TIMEOUT=600 # seconds for one script
 PASSED=0
