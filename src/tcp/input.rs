@@ -74,6 +74,7 @@ impl Connection {
         }
         self.update_ts_recent(cx, arrival.header);
         self.last_received = cx.now;
+        self.keep_alive_probes = 0;
         self.trim(arrival);
         NEXT
     }

@@ -143,7 +143,6 @@ impl Connection {
         if silent < keep_alive.idle {
             // The timer is not moved for every segment: it looks again.
             self.timers.keep_alive.set(self.last_received + keep_alive.idle);
-            self.keep_alive_probes = 0;
             return;
         }
         if self.keep_alive_probes >= keep_alive.count {

@@ -30,6 +30,21 @@ fn rfc_9293_3_8_4_a_vanished_peer_is_found() {
     assert_eq!(rig.counters.keep_alive_timeouts, 1);
 }
 
+/// An interval longer than the idle time: each answer begins the count anew.
+#[test]
+fn rfc_9293_3_8_4_answered_probes_do_not_add_up() {
+    let keep_alive = KeepAlive { idle: Duration::from_secs(2), interval: Duration::from_secs(5), count: 3 };
+    let options = SocketOptions { keep_alive: Some(keep_alive), ..SocketOptions::default() };
+    let mut rig = Rig::established_with(options, TcpOptions::default());
+    rig.advance(ms(2_100));
+    for _ in 0..10 {
+        assert_eq!(rig.recv().seq(), 0);
+        rig.send(ack(1, 1), b"");
+        rig.advance(ms(5_000));
+    }
+    assert_eq!(rig.connection.error(), None);
+}
+
 #[test]
 fn keep_alive_is_off_by_default() {
     let mut rig = Rig::established();
