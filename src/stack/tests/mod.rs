@@ -1,8 +1,16 @@
 //! Stacks as their peers see them: packets in, packets out, in virtual time.
 
 mod connections;
+mod events;
+mod hostile;
 mod icmp;
+mod ip;
+mod listen;
+mod loopback;
+mod output;
+mod ports;
 mod resets;
+mod time_wait;
 mod udp;
 
 use std::net::{IpAddr, SocketAddr};
