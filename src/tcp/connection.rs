@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::congestion::{CongestionControl, Controller, initial_window};
+use super::congestion::{CongestionControl, Controller};
 use super::half_open::{WINDOW_SHIFT, timestamp_value};
 use super::reassembly::Reassembly;
 use super::recovery::Recovery;
@@ -10,16 +10,11 @@ use super::rtt::RttEstimator;
 use super::sent_log::SentLog;
 use super::timers::Timers;
 use super::window::ReceiveWindow;
-use super::{Context, Error, Events, HalfOpen, Open, SocketOptions, State, TcpInfo, TimeWait};
+use super::{Context, Error, Events, SocketOptions, State, TcpInfo, TimeWait};
 use crate::buffer::{ReceiveQueue, SendQueue};
 use crate::time::{Duration, Instant};
 use crate::wire::{SeqNumber, TcpHeader};
 
-/// TCP over IPv4 must take segments of 536 bytes (RFC 9293 3.7.1); what a peer announces below this is a mistake or
-/// an attack on our packet rate.
-const MIN_MSS: u16 = 48;
-/// Segments that are acknowledged one by one at the start, while the peer's window is small.
-const QUICK_ACKS: u8 = 16;
 /// Bytes that the timestamps option takes in every segment.
 pub(super) const TIMESTAMPS_LEN: u16 = 12;
 
@@ -155,130 +150,6 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Active open: the SYN goes out at the next [`poll_transmit`](Self::poll_transmit) (RFC 9293 3.10.1).
-    pub fn connect(cx: &mut Context<'_>, open: Open) -> Connection {
-        cx.counters.active_opens += 1;
-        let mut connection = Connection::new(cx, open, State::SynSent);
-        connection.pending.syn = true;
-        connection
-    }
-
-    /// A passive open whose last ACK is here: in SYN-RECEIVED, to be given that segment next.
-    pub fn accept(cx: &mut Context<'_>, half: &HalfOpen, open: Open) -> Connection {
-        cx.counters.passive_opens += 1;
-        let mut connection = Connection::new(cx, open, State::SynReceived);
-        connection.snd_nxt = half.iss + 1;
-        connection.synchronise(cx, half.irs, u32::from(half.window));
-        connection.negotiate(half.peer_mss, half.peer_shift, half.sack, half.ts_recent, cx.now);
-        if half.was_retransmitted() {
-            connection.rtt.syn_was_lost();
-        }
-        connection.start_congestion_control(cx, half.was_retransmitted());
-        // The SYN-ACK went out without us; should the segment that is here not complete the handshake, the timer
-        // sends it again.
-        connection.restart_retransmit_timer(cx);
-        connection
-    }
-
-    fn new(cx: &Context<'_>, open: Open, state: State) -> Connection {
-        Connection {
-            state,
-            pending: Pending::default(),
-            events: Events::default(),
-            error: None,
-            iss: open.iss,
-            snd_una: open.iss,
-            snd_nxt: open.iss,
-            snd_wnd: 0,
-            max_snd_wnd: 0,
-            snd_wl1: SeqNumber(0),
-            snd_wl2: SeqNumber(0),
-            irs: SeqNumber(0),
-            rcv_nxt: SeqNumber(0),
-            window: ReceiveWindow::default(),
-            last_ack_sent: SeqNumber(0),
-            unacknowledged: 0,
-            quick_acks: QUICK_ACKS,
-            duplicate: None,
-            mss: open.mss,
-            snd_mss: open.default_mss.min(open.mss),
-            rcv_mss: open.default_mss.min(open.mss),
-            snd_shift: 0,
-            window_scaling: false,
-            sack: false,
-            timestamps: false,
-            ts_recent: 0,
-            ts_recent_at: cx.now,
-            timestamp_offset: open.timestamp_offset,
-            fin_queued: false,
-            fin_sent: false,
-            orphan: false,
-            read_shut: false,
-            write_blocked: false,
-            probed: false,
-            rtt: RttEstimator::default(),
-            congestion: Controller::new(cx.config.congestion, u32::from(open.mss)),
-            cwnd_limited_at: None,
-            timers: Timers::default(),
-            retries: 0,
-            keep_alive_probes: 0,
-            retransmissions: 0,
-            last_sent: cx.now,
-            last_received: cx.now,
-            last_progress: cx.now,
-            last_challenge: None,
-            options: open.options,
-            outgoing: None,
-            incoming: None,
-        }
-    }
-
-    /// The peer's SYN has come: its sequence space begins here, with the window that our SYN announced or will.
-    pub(super) fn synchronise(&mut self, cx: &Context<'_>, irs: SeqNumber, window: u32) {
-        self.irs = irs;
-        self.rcv_nxt = irs + 1;
-        self.last_ack_sent = self.rcv_nxt;
-        self.snd_wl1 = irs;
-        self.window = ReceiveWindow::new(self.rcv_nxt, window, 0);
-        self.last_received = cx.now;
-    }
-
-    /// Both SYNs are known: settles the options (RFC 9293 3.7.1; RFC 7323 1.3; RFC 2018 2).
-    pub(super) fn negotiate(
-        &mut self,
-        peer_mss: Option<u16>,
-        peer_shift: Option<u8>,
-        sack: bool,
-        ts_recent: Option<u32>,
-        now: Instant,
-    ) {
-        if let Some(mss) = peer_mss {
-            self.snd_mss = mss.max(MIN_MSS).min(self.mss);
-        }
-        if let Some(shift) = peer_shift {
-            self.window_scaling = true;
-            // A shift above 14 is treated as 14 (RFC 7323 2.3).
-            self.snd_shift = shift.min(14);
-            let size = self.window.size(self.rcv_nxt);
-            self.window = ReceiveWindow::new(self.rcv_nxt, size, WINDOW_SHIFT);
-        }
-        self.sack = sack;
-        if let Some(value) = ts_recent {
-            self.timestamps = true;
-            self.ts_recent = value;
-            self.ts_recent_at = now;
-            self.snd_mss -= TIMESTAMPS_LEN;
-        }
-        self.rcv_mss = self.snd_mss;
-    }
-
-    /// The handshake is complete as far as the path is concerned.
-    pub(super) fn start_congestion_control(&mut self, cx: &Context<'_>, syn_was_lost: bool) {
-        let mss = u32::from(self.snd_mss);
-        let window = initial_window(cx.config.initial_window, mss, syn_was_lost);
-        self.congestion = Controller::new(cx.config.congestion, window);
-    }
-
     /// Where the connection is in its life.
     pub fn state(&self) -> State {
         self.state
@@ -445,39 +316,6 @@ impl Connection {
     /// The time-out for what is sent now.
     pub(super) fn rto(&self, cx: &Context<'_>) -> Duration {
         self.rtt.rto(cx.config)
-    }
-
-    /// `Err` says which invariant of the control block is violated. For tests and the simulator.
-    pub fn check_invariants(&self) -> Result<(), String> {
-        if self.snd_nxt.lt(self.snd_una) {
-            return Err(format!("SND.NXT {:?} before SND.UNA {:?}", self.snd_nxt, self.snd_una));
-        }
-        if self.state == State::Closed {
-            return Ok(());
-        }
-        if let Some(outgoing) = &self.outgoing
-            && self.state.is_synchronised()
-        {
-            outgoing.log.check(self.snd_una, self.snd_nxt)?;
-            let under_way =
-                (self.in_flight() - u32::from(self.fin_sent && !self.fin_acknowledged())) as usize;
-            if under_way > outgoing.queue.len() {
-                return Err(format!("{under_way} bytes under way, {} queued", outgoing.queue.len()));
-            }
-        } else if self.state.is_synchronised() && self.in_flight() > 0 {
-            return Err(format!("{} octets in flight and nothing to send them again from", self.in_flight()));
-        }
-        if self.state.is_synchronised() && self.in_flight() > 0 && !self.timers.retransmit.is_set() {
-            return Err("data in flight without a timer".into());
-        }
-        if let Some(incoming) = &self.incoming {
-            incoming.reassembly.check(self.rcv_nxt)?;
-            let most = 2 * self.options.receive_buffer + 2 * 66 * 1024;
-            if incoming.queue.pinned() + incoming.reassembly.pinned() > most {
-                return Err(format!("{} bytes pinned for reading", incoming.queue.pinned()));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -1,0 +1,143 @@
+//! How a connection begins: constructors, and what the two SYNs settle.
+
+use super::congestion::{Controller, initial_window};
+use super::connection::{Connection, Pending, TIMESTAMPS_LEN};
+use super::half_open::WINDOW_SHIFT;
+use super::rtt::RttEstimator;
+use super::timers::Timers;
+use super::window::ReceiveWindow;
+use super::{Context, Events, HalfOpen, Open, State};
+use crate::time::Instant;
+use crate::wire::SeqNumber;
+
+/// TCP over IPv4 must take segments of 536 bytes (RFC 9293 3.7.1); what a peer announces below this is a mistake or
+/// an attack on our packet rate.
+const MIN_MSS: u16 = 48;
+/// Segments that are acknowledged one by one at the start, while the peer's window is small.
+const QUICK_ACKS: u8 = 16;
+
+impl Connection {
+    /// Active open: the SYN goes out at the next [`poll_transmit`](Self::poll_transmit) (RFC 9293 3.10.1).
+    pub fn connect(cx: &mut Context<'_>, open: Open) -> Connection {
+        cx.counters.active_opens += 1;
+        let mut connection = Connection::new(cx, open, State::SynSent);
+        connection.pending.syn = true;
+        connection
+    }
+
+    /// A passive open whose last ACK is here: in SYN-RECEIVED, to be given that segment next.
+    pub fn accept(cx: &mut Context<'_>, half: &HalfOpen, open: Open) -> Connection {
+        cx.counters.passive_opens += 1;
+        let mut connection = Connection::new(cx, open, State::SynReceived);
+        connection.snd_nxt = half.iss + 1;
+        connection.synchronise(cx, half.irs, u32::from(half.window));
+        connection.negotiate(half.peer_mss, half.peer_shift, half.sack, half.ts_recent, cx.now);
+        if half.was_retransmitted() {
+            connection.rtt.syn_was_lost();
+        }
+        connection.start_congestion_control(cx, half.was_retransmitted());
+        // The SYN-ACK went out without us; should the segment that is here not complete the handshake, the timer
+        // sends it again.
+        connection.restart_retransmit_timer(cx);
+        connection
+    }
+
+    fn new(cx: &Context<'_>, open: Open, state: State) -> Connection {
+        Connection {
+            state,
+            pending: Pending::default(),
+            events: Events::default(),
+            error: None,
+            iss: open.iss,
+            snd_una: open.iss,
+            snd_nxt: open.iss,
+            snd_wnd: 0,
+            max_snd_wnd: 0,
+            snd_wl1: SeqNumber(0),
+            snd_wl2: SeqNumber(0),
+            irs: SeqNumber(0),
+            rcv_nxt: SeqNumber(0),
+            window: ReceiveWindow::default(),
+            last_ack_sent: SeqNumber(0),
+            unacknowledged: 0,
+            quick_acks: QUICK_ACKS,
+            duplicate: None,
+            mss: open.mss,
+            snd_mss: open.default_mss.min(open.mss),
+            rcv_mss: open.default_mss.min(open.mss),
+            snd_shift: 0,
+            window_scaling: false,
+            sack: false,
+            timestamps: false,
+            ts_recent: 0,
+            ts_recent_at: cx.now,
+            timestamp_offset: open.timestamp_offset,
+            fin_queued: false,
+            fin_sent: false,
+            orphan: false,
+            read_shut: false,
+            write_blocked: false,
+            probed: false,
+            rtt: RttEstimator::default(),
+            congestion: Controller::new(cx.config.congestion, u32::from(open.mss)),
+            cwnd_limited_at: None,
+            timers: Timers::default(),
+            retries: 0,
+            keep_alive_probes: 0,
+            retransmissions: 0,
+            last_sent: cx.now,
+            last_received: cx.now,
+            last_progress: cx.now,
+            last_challenge: None,
+            options: open.options,
+            outgoing: None,
+            incoming: None,
+        }
+    }
+
+    /// The peer's SYN has come: its sequence space begins here, with the window that our SYN announced or will.
+    pub(super) fn synchronise(&mut self, cx: &Context<'_>, irs: SeqNumber, window: u32) {
+        self.irs = irs;
+        self.rcv_nxt = irs + 1;
+        self.last_ack_sent = self.rcv_nxt;
+        self.snd_wl1 = irs;
+        self.window = ReceiveWindow::new(self.rcv_nxt, window, 0);
+        self.last_received = cx.now;
+    }
+
+    /// Both SYNs are known: settles the options (RFC 9293 3.7.1; RFC 7323 1.3; RFC 2018 2).
+    pub(super) fn negotiate(
+        &mut self,
+        peer_mss: Option<u16>,
+        peer_shift: Option<u8>,
+        sack: bool,
+        ts_recent: Option<u32>,
+        now: Instant,
+    ) {
+        if let Some(mss) = peer_mss {
+            self.snd_mss = mss.max(MIN_MSS).min(self.mss);
+        }
+        if let Some(shift) = peer_shift {
+            self.window_scaling = true;
+            // A shift above 14 is treated as 14 (RFC 7323 2.3).
+            self.snd_shift = shift.min(14);
+            let size = self.window.size(self.rcv_nxt);
+            self.window = ReceiveWindow::new(self.rcv_nxt, size, WINDOW_SHIFT);
+        }
+        self.sack = sack;
+        if let Some(value) = ts_recent {
+            self.timestamps = true;
+            self.ts_recent = value;
+            self.ts_recent_at = now;
+            self.snd_mss -= TIMESTAMPS_LEN;
+        }
+        self.rcv_mss = self.snd_mss;
+    }
+
+    /// The handshake is complete as far as the path is concerned.
+    pub(super) fn start_congestion_control(&mut self, cx: &Context<'_>, syn_was_lost: bool) {
+        let mss = u32::from(self.snd_mss);
+        let window = initial_window(cx.config.initial_window, mss, syn_was_lost);
+        self.congestion = Controller::new(cx.config.congestion, window);
+    }
+}

@@ -1,0 +1,236 @@
+//! The segments that the output decides on: built, handed over, and noted as sent.
+
+use super::connection::Connection;
+use super::sent_log::Hole;
+use super::{Context, OutSegment, SegmentSink, State};
+use crate::time::Instant;
+use crate::wire::{Ecn, SendOutcome, SeqNumber, TcpFlags, TcpHeader, TcpOptions, Timestamps};
+
+/// Pieces of payload a segment may have.
+const MAX_SLICES: usize = 40;
+
+impl Connection {
+    pub(super) fn send_new(
+        &mut self,
+        cx: &mut Context<'_>,
+        len: u32,
+        fin: bool,
+        sink: &mut dyn SegmentSink,
+    ) -> SendOutcome {
+        let (seq, size) = (self.snd_nxt, self.segment_size());
+        let (outcome, sent) = self.send_range(cx, seq, len, size, fin, sink);
+        if outcome == SendOutcome::Full {
+            return outcome;
+        }
+        let fin = fin && sent == len;
+        if self.in_flight() == 0 {
+            self.last_progress = cx.now;
+        }
+        if !self.timers.retransmit.is_set() || self.in_flight() == 0 {
+            self.restart_retransmit_timer(cx);
+        }
+        let octets = sent + u32::from(fin);
+        self.outgoing.get_or_insert_default().log.push(seq, octets, size, cx.now);
+        self.snd_nxt += octets;
+        self.fin_sent |= fin;
+        self.last_sent = cx.now;
+        outcome
+    }
+
+    pub(super) fn send_again(
+        &mut self,
+        cx: &mut Context<'_>,
+        hole: Hole,
+        sink: &mut dyn SegmentSink,
+    ) -> SendOutcome {
+        let fin = self.fin_sent && hole.seq + hole.len == self.snd_nxt;
+        let len = hole.len - u32::from(fin);
+        let size = hole.size.min(self.segment_size());
+        let (outcome, sent) = self.send_range(cx, hole.seq, len, size, fin, sink);
+        if outcome == SendOutcome::Full {
+            return outcome;
+        }
+        let octets = sent + u32::from(fin && sent == len);
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.log.mark_retransmitted(hole.seq, octets, cx.now);
+        }
+        self.pending.retransmit = false;
+        self.retransmissions += 1;
+        cx.counters.retransmissions += 1;
+        if !self.timers.retransmit.is_set() {
+            self.restart_retransmit_timer(cx);
+        }
+        outcome
+    }
+
+    /// Sends `len` bytes of the queue from `seq` on and says how many it were: fewer if they lie in too many pieces.
+    pub(super) fn send_range(
+        &mut self,
+        cx: &mut Context<'_>,
+        seq: SeqNumber,
+        len: u32,
+        size: u16,
+        fin: bool,
+        sink: &mut dyn SegmentSink,
+    ) -> (SendOutcome, u32) {
+        let mut header = self.header(cx.now, seq, TcpFlags::ACK);
+        let outgoing = self.outgoing.get_or_insert_default();
+        let offset = (seq - self.snd_una) as usize;
+        let mut slices = [&[][..]; MAX_SLICES];
+        let used = outgoing.queue.slices(offset, len as usize, &mut slices);
+        let sent = slices[..used].iter().map(|slice| slice.len() as u32).sum::<u32>();
+        if fin && sent == len {
+            header.flags = header.flags | TcpFlags::FIN;
+        }
+        if sent > 0 && offset + sent as usize == outgoing.queue.len() {
+            header.flags = header.flags | TcpFlags::PSH; // RFC 9293 3.9.1: nothing more is queued
+        }
+        let gso_size = if sent > u32::from(size) { size } else { 0 };
+        let segment = OutSegment { header, payload: &slices[..used], gso_size, ecn: Ecn::NotCapable };
+        let outcome = sink.send(&segment);
+        if outcome != SendOutcome::Full {
+            self.after_send(cx);
+        }
+        (outcome, sent)
+    }
+
+    /// RFC 9293 3.8.6.1: one octet beyond the window. The first probe is new data, the later ones are the same again.
+    pub(super) fn send_probe(&mut self, cx: &mut Context<'_>, sink: &mut dyn SegmentSink) -> SendOutcome {
+        let outcome = if self.in_flight() == 0 {
+            // An open window that silly-window avoidance kept waiting is used as it is (RFC 1122 4.2.3.4, override).
+            let len = self.unsent().min(self.window_room().clamp(1, u32::from(self.segment_size())));
+            self.send_new(cx, len, len == 0, sink)
+        } else {
+            let fin = self.fin_sent && self.in_flight() == 1;
+            let (seq, size) = (self.snd_una, self.segment_size());
+            let (outcome, _) = self.send_range(cx, seq, u32::from(!fin), size, fin, sink);
+            if let Some(outgoing) = &mut self.outgoing
+                && outcome != SendOutcome::Full
+            {
+                outgoing.log.mark_retransmitted(seq, 1, cx.now); // Karn: the answer measures nothing
+            }
+            outcome
+        };
+        if outcome != SendOutcome::Full {
+            self.pending.probe = false;
+            self.probed = true;
+            cx.counters.window_probes += 1;
+        }
+        outcome
+    }
+
+    /// RFC 9293 3.8.4: SEG.SEQ = SND.NXT - 1 and no data lies before the peer's window and draws an ACK.
+    pub(super) fn send_keep_alive(
+        &mut self,
+        cx: &mut Context<'_>,
+        sink: &mut dyn SegmentSink,
+    ) -> SendOutcome {
+        let header = self.header(cx.now, self.snd_nxt - 1, TcpFlags::ACK);
+        let outcome = self.send_bare(cx, header, sink);
+        if outcome != SendOutcome::Full {
+            self.pending.keep_alive = false;
+            cx.counters.keep_alive_probes += 1;
+        }
+        outcome
+    }
+
+    pub(super) fn send_reset(&mut self, cx: &mut Context<'_>, sink: &mut dyn SegmentSink) -> SendOutcome {
+        let (seq, ack) = (self.snd_nxt, self.rcv_nxt);
+        let flags = TcpFlags::RST | TcpFlags::ACK;
+        let outcome = self.send_bare(cx, TcpHeader { seq, ack, flags, ..TcpHeader::default() }, sink);
+        if outcome != SendOutcome::Full {
+            self.pending.reset = false;
+            cx.counters.resets_sent += 1;
+        }
+        outcome
+    }
+
+    pub(super) fn send_syn(&mut self, cx: &mut Context<'_>, sink: &mut dyn SegmentSink) -> SendOutcome {
+        let answer = self.state == State::SynReceived;
+        let echo = if answer { self.ts_recent } else { 0 };
+        let timestamps = Timestamps { value: self.timestamp(cx.now), echo };
+        let header = TcpHeader {
+            seq: self.iss,
+            ack: if answer { self.rcv_nxt } else { SeqNumber(0) },
+            flags: if answer { TcpFlags::SYN | TcpFlags::ACK } else { TcpFlags::SYN },
+            window: self.syn_window(),
+            options: TcpOptions {
+                mss: Some(self.mss),
+                window_scale: self.offered_shift(),
+                sack_permitted: !answer || self.sack,
+                timestamps: (!answer || self.timestamps).then_some(timestamps),
+                ..TcpOptions::default()
+            },
+            ..TcpHeader::default()
+        };
+        let outcome = self.send_bare(cx, header, sink);
+        if outcome != SendOutcome::Full {
+            self.pending.syn = false;
+            self.snd_nxt = self.iss + 1;
+            self.last_sent = cx.now;
+            if !self.timers.retransmit.is_set() {
+                self.restart_retransmit_timer(cx);
+            }
+        }
+        outcome
+    }
+
+    pub(super) fn send_bare(
+        &mut self,
+        cx: &mut Context<'_>,
+        header: TcpHeader,
+        sink: &mut dyn SegmentSink,
+    ) -> SendOutcome {
+        let outcome = sink.send(&OutSegment { header, payload: &[], gso_size: 0, ecn: Ecn::NotCapable });
+        if outcome != SendOutcome::Full {
+            self.after_send(cx);
+        }
+        outcome
+    }
+
+    /// Every segment acknowledges: what was owed is paid.
+    fn after_send(&mut self, cx: &mut Context<'_>) {
+        cx.counters.segments_sent += 1;
+        if self.state == State::SynSent {
+            return; // a SYN acknowledges nothing
+        }
+        self.last_ack_sent = self.rcv_nxt;
+        self.unacknowledged = 0;
+        self.pending.ack = false;
+        self.duplicate = None;
+        self.timers.delayed_ack.clear();
+    }
+
+    /// A header of the synchronised states: acknowledgment, window, timestamps, SACK.
+    pub(super) fn header(&mut self, now: Instant, seq: SeqNumber, flags: TcpFlags) -> TcpHeader {
+        let (room, buffer) = (self.receive_room(), self.options.receive_buffer);
+        let window = self.window.announce(self.rcv_nxt, room, buffer, self.mss);
+        TcpHeader {
+            seq,
+            ack: self.rcv_nxt,
+            flags,
+            window,
+            options: self.segment_options(now),
+            ..TcpHeader::default()
+        }
+    }
+
+    pub(super) fn segment_options(&self, now: Instant) -> TcpOptions {
+        let timestamps =
+            self.timestamps.then(|| Timestamps { value: self.timestamp(now), echo: self.ts_recent });
+        let mut options = TcpOptions { timestamps, ..TcpOptions::default() };
+        if self.sack {
+            // A duplicate goes first and is not repeated (RFC 2883 4).
+            if let Some((left, right)) = self.duplicate {
+                options.sack.push(left, right);
+            }
+            if let Some(incoming) = &self.incoming {
+                for &(left, right) in incoming.reassembly.sack_blocks().as_slice() {
+                    options.sack.push(left, right);
+                }
+            }
+            options.sack.truncate(if self.timestamps { 3 } else { 4 });
+        }
+        options
+    }
+}

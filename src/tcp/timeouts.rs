@@ -1,0 +1,123 @@
+//! What happens when a timer fires, and what sets it.
+
+use super::congestion::CongestionControl;
+use super::connection::Connection;
+use super::{Context, Error, State};
+use crate::time::{Duration, Instant};
+
+impl Connection {
+    /// When [`handle_timeout`](Self::handle_timeout) has to be called, `None` if only input can change anything.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Runs the timers that are due.
+    pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+        if self.timers.linger.take_due(cx.now) {
+            // The peer keeps its direction open and nobody reads it: like every deployed stack, we forget.
+            self.end(None);
+            return;
+        }
+        if self.timers.delayed_ack.take_due(cx.now) {
+            self.pending.ack = true;
+        }
+        if self.timers.retransmit.take_due(cx.now) {
+            self.on_retransmit_timer(cx);
+        }
+        if self.timers.keep_alive.take_due(cx.now) {
+            self.on_keep_alive_timer(cx);
+        }
+    }
+
+    fn on_retransmit_timer(&mut self, cx: &mut Context<'_>) {
+        if self.retries_exhausted(cx) {
+            self.fail_with_reset(cx, Error::TimedOut);
+            return;
+        }
+        self.retries = self.retries.saturating_add(1);
+        self.rtt.back_off();
+        match self.state {
+            State::SynSent | State::SynReceived => {
+                cx.counters.retransmissions += 1;
+                self.pending.syn = true;
+            }
+            _ if self.in_flight() == 0 || self.is_probing() => self.pending.probe = true,
+            _ => self.on_retransmission_timeout(cx),
+        }
+        self.restart_retransmit_timer(cx);
+    }
+
+    /// The user timeout counts time without progress (RFC 9293 3.9.1), the limit counts tries (3.8.3, R2).
+    fn retries_exhausted(&self, cx: &Context<'_>) -> bool {
+        let limit = match self.state {
+            State::SynSent => cx.config.syn_retries,
+            State::SynReceived => cx.config.syn_ack_retries,
+            _ => cx.config.retransmission_limit,
+        };
+        match self.options.user_timeout {
+            Some(timeout) if self.state.is_synchronised() => cx.now - self.last_progress >= timeout,
+            _ => self.retries >= limit,
+        }
+    }
+
+    /// RFC 6298 5.4–5.6, RFC 5681 3.1: everything under way counts as lost, and one segment may go out.
+    fn on_retransmission_timeout(&mut self, cx: &mut Context<'_>) {
+        cx.counters.rto += 1;
+        let (snd_nxt, in_flight, mss) = (self.snd_nxt, self.in_flight(), u32::from(self.snd_mss));
+        let Some(outgoing) = &mut self.outgoing else { return };
+        outgoing.log.mark_all_lost();
+        if outgoing.recovery.enter_timeout(snd_nxt) {
+            self.congestion.on_timeout(in_flight, mss);
+        }
+        self.cwnd_limited_at = None;
+    }
+
+    /// RFC 9293 3.8.4.
+    fn on_keep_alive_timer(&mut self, cx: &mut Context<'_>) {
+        let Some(keep_alive) = self.options.keep_alive else { return };
+        if !self.state.is_synchronised() || self.in_flight() > 0 {
+            return; // the retransmission timer finds out; this one is set again once all is acknowledged
+        }
+        let silent = cx.now - self.last_received;
+        if silent < keep_alive.idle {
+            // The timer is not moved for every segment: it looks again.
+            self.timers.keep_alive.set(self.last_received + keep_alive.idle);
+            return;
+        }
+        if self.keep_alive_probes >= keep_alive.count {
+            cx.counters.keep_alive_timeouts += 1;
+            self.fail_with_reset(cx, Error::TimedOut);
+            return;
+        }
+        self.keep_alive_probes += 1;
+        self.pending.keep_alive = true;
+        self.timers.keep_alive.set(cx.now + keep_alive.interval);
+    }
+
+    /// Starts the timer anew from now (RFC 6298 5.1–5.3, 5.6).
+    pub(super) fn restart_retransmit_timer(&mut self, cx: &Context<'_>) {
+        self.timers.retransmit.set(cx.now + self.rto(cx));
+    }
+
+    /// An acknowledgment is owed, in time for the delayed-ACK timer (RFC 9293 3.8.6.3).
+    pub(super) fn delay_ack(&mut self, now: Instant, delay: Duration) {
+        if !self.timers.delayed_ack.is_set() {
+            self.timers.delayed_ack.set(now + delay);
+        }
+    }
+
+    /// Sets the timers that a quiet connection needs: persist where the window keeps data back, keep-alive.
+    pub(super) fn arm_idle_timers(&mut self, cx: &Context<'_>) {
+        if !self.timers.retransmit.is_set() && self.in_flight() == 0 && self.has_unsent() {
+            self.last_progress = cx.now;
+            self.restart_retransmit_timer(cx);
+        }
+        if self.options.keep_alive.is_some()
+            && self.state.is_synchronised()
+            && !self.timers.keep_alive.is_set()
+        {
+            let idle = self.options.keep_alive.map_or(Duration::ZERO, |keep_alive| keep_alive.idle);
+            self.timers.keep_alive.set(self.last_received.max(cx.now) + idle);
+        }
+    }
+}
