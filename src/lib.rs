@@ -9,6 +9,8 @@ pub mod driver;
 pub mod http;
 #[cfg(feature = "net")]
 pub mod net;
+#[cfg(feature = "device")]
+pub mod sim;
 pub mod stack;
 pub mod tcp;
 pub mod time;

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 
 use fastrand::Rng;
 
-use super::apps::{Endpoint, Script, Turn};
+use super::apps::{Endpoint, Turn};
+use super::merge::{Arrival, merge, single};
+use super::script::Script;
 use crate::buffer::{Chunk, Pool};
 use crate::device::{CutError, Cutter};
 use crate::stack::{self, Error, Flushed, ListenOptions, Seed, SocketId, Stack};
 use crate::tcp::SocketOptions;
 use crate::time::{Duration, Instant};
-use crate::wire::{ChecksumState, OutPacket, PacketMeta, SendOutcome, Sink};
+use crate::wire::{OutPacket, SendOutcome, Sink};
 
 /// Longest call of an application, twice (`peek` and `read` are compared).
 const SCRATCH: usize = 2 * 64 * 1024;
@@ -30,12 +32,14 @@ pub struct HostConfig {
     pub refuse_chance: f64,
     /// Whether packets arrive in buffers that just hold them, rather than in the largest there are.
     pub snug_buffers: bool,
+    /// Whether its device merges segments that follow each other into super-packets.
+    pub merges: bool,
 }
 
 impl HostConfig {
     /// A host whose device always has room.
     pub fn new(stack: stack::Config) -> Self {
-        HostConfig { stack, full_chance: 0.0, refuse_chance: 0.0, snug_buffers: true }
+        HostConfig { stack, full_chance: 0.0, refuse_chance: 0.0, snug_buffers: true, merges: false }
     }
 }
 
@@ -54,14 +58,36 @@ pub struct Plan {
     pub script: Script,
 }
 
-/// A listener whose connections all follow one script.
-#[derive(Debug)]
-struct Service {
-    listener: SocketId,
-    script: Script,
+/// A server: a listener whose connections are all handed to applications with one script.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Where it listens.
+    pub local: SocketAddr,
+    /// How it listens.
+    pub options: ListenOptions,
+    /// What each application does.
+    pub script: Script,
     /// Connections that have to come before the world may end.
-    expected: usize,
+    pub expected: usize,
+    /// How long it lets each connection wait in the accept queue, in microseconds.
+    pub dawdles_micros: RangeInclusive<u64>,
+}
+
+impl Service {
+    /// A server that accepts at once.
+    pub fn new(local: SocketAddr, script: Script, expected: usize) -> Self {
+        Service { local, options: ListenOptions::default(), script, expected, dawdles_micros: 0..=0 }
+    }
+}
+
+/// A service at work.
+#[derive(Debug)]
+struct Listener {
+    socket: SocketId,
+    service: Service,
     accepted: usize,
+    /// When it looks into its accept queue again, if something may be there.
+    accepts_at: Option<Instant>,
 }
 
 /// A stack with applications on it and a device under it.
@@ -72,7 +98,7 @@ pub struct Host {
     endpoints: Vec<Endpoint>,
     awake: Vec<usize>,
     by_socket: BTreeMap<SocketId, usize>,
-    services: Vec<Service>,
+    listeners: Vec<Listener>,
     plans: Vec<Plan>,
     inbox: Vec<Chunk>,
     buffer: Chunk,
@@ -92,7 +118,7 @@ impl Host {
             endpoints: Vec::new(),
             awake: Vec::new(),
             by_socket: BTreeMap::new(),
-            services: Vec::new(),
+            listeners: Vec::new(),
             plans: Vec::new(),
             inbox: Vec::new(),
             buffer: Chunk::default(),
@@ -127,20 +153,13 @@ impl Host {
         self.config.stack.addresses.iter().any(|cidr| cidr.address == address)
     }
 
-    /// Opens a listener; each connection that comes is handed to an application with `script`. The world does not
-    /// end before `expected` of them have come.
+    /// Opens a service.
     ///
     /// # Errors
     /// Whatever `listen` of the stack answers.
-    pub fn serve(
-        &mut self,
-        local: SocketAddr,
-        options: ListenOptions,
-        script: Script,
-        expected: usize,
-    ) -> Result<(), Error> {
-        let listener = self.stack.listen(local, options)?;
-        self.services.push(Service { listener, script, expected, accepted: 0 });
+    pub fn serve(&mut self, service: Service) -> Result<(), Error> {
+        let socket = self.stack.listen(service.local, service.options.clone())?;
+        self.listeners.push(Listener { socket, service, accepted: 0, accepts_at: None });
         Ok(())
     }
 
@@ -158,11 +177,11 @@ impl Host {
     pub fn is_finished(&self) -> bool {
         self.plans.is_empty()
             && self.endpoints.iter().all(|endpoint| endpoint.outcome().is_some())
-            && self.services.iter().all(|service| service.accepted >= service.expected)
+            && self.listeners.iter().all(|listener| listener.accepted >= listener.service.expected)
     }
 
     pub(super) fn close_listeners(&mut self, now: Instant) -> Result<(), Error> {
-        self.services.drain(..).try_for_each(|service| self.stack.close(now, service.listener))
+        self.listeners.drain(..).try_for_each(|listener| self.stack.close(now, listener.socket))
     }
 
     /// When it has something to do although nothing arrives; a time in the past means at once.
@@ -171,7 +190,8 @@ impl Host {
         let output = self.stack.wants_transmit().then_some(self.blocked_until);
         let plans = self.plans.iter().map(|plan| plan.at).min();
         let applications = self.endpoints.iter().filter_map(Endpoint::deadline).min();
-        let due = [at_once, output, plans, applications, self.stack.poll_timeout()];
+        let accepts = self.listeners.iter().filter_map(|listener| listener.accepts_at).min();
+        let due = [at_once, output, plans, applications, accepts, self.stack.poll_timeout()];
         due.into_iter().flatten().min().map(|due| due.max(self.stalled_until))
     }
 
@@ -185,10 +205,12 @@ impl Host {
         arrived: &mut Vec<Chunk>,
         out: &mut Vec<Vec<u8>>,
     ) -> Result<(), String> {
-        let injected = std::mem::take(&mut self.inbox);
-        for packet in arrived.drain(..).chain(injected) {
-            self.receive(now, &packet);
-        }
+        let packets = arrived.drain(..).chain(std::mem::take(&mut self.inbox));
+        let packets = match self.config.merges {
+            true => merge(now, packets),
+            false => packets.map(|packet| single(now, &packet)).collect(),
+        };
+        packets.iter().for_each(|arrival| self.receive(now, arrival));
         if self.stack.poll_timeout().is_some_and(|due| due <= now) {
             self.stack.handle_timeout(now);
         }
@@ -204,16 +226,14 @@ impl Host {
         Err("events and output follow each other without end".into())
     }
 
-    fn receive(&mut self, now: Instant, packet: &[u8]) {
-        if self.buffer.capacity() < packet.len() || self.config.snug_buffers {
+    fn receive(&mut self, now: Instant, Arrival { bytes, meta }: &Arrival) {
+        if self.buffer.capacity() < bytes.len() || self.config.snug_buffers {
             let pool = self.stack.pool();
-            self.buffer =
-                if self.config.snug_buffers { pool.take(packet.len()) } else { pool.take_largest() };
+            self.buffer = if self.config.snug_buffers { pool.take(bytes.len()) } else { pool.take_largest() };
         }
         self.buffer.clear();
-        self.buffer.append(packet);
-        let meta = PacketMeta { received_at: now, checksum: ChecksumState::Unverified, gso_size: 0 };
-        self.stack.handle_packet(now, &mut self.buffer, &meta);
+        self.buffer.append(bytes);
+        self.stack.handle_packet(now, &mut self.buffer, meta);
     }
 
     fn open_planned(&mut self, now: Instant) -> Result<(), String> {
@@ -249,7 +269,13 @@ impl Host {
                 let mut turn = Turn { now, stack: &mut self.stack, scratch: &mut self.scratch };
                 self.endpoints[index].wake(event.kinds, &mut turn);
                 self.awake.push(index);
-            } else if let Some(index) = self.services.iter().position(|s| s.listener == event.socket) {
+            } else if let Some(listener) = self.listeners.iter_mut().find(|l| l.socket == event.socket) {
+                listener.accepts_at.get_or_insert(now + dawdle(&mut self.rng, &listener.service));
+            }
+        }
+        for index in 0..self.listeners.len() {
+            while self.listeners[index].accepts_at.is_some_and(|at| at <= now) {
+                busy = true;
                 self.accept(now, index)?;
             }
         }
@@ -267,23 +293,26 @@ impl Host {
         Ok(busy)
     }
 
+    /// Takes one connection out of the accept queue, if there is one.
     fn accept(&mut self, now: Instant, index: usize) -> Result<(), String> {
-        let listener = self.services[index].listener;
-        loop {
-            match self.stack.accept(listener) {
-                Ok((socket, remote)) => {
-                    if self.stack.remote_addr(socket) != Ok(remote) {
-                        return Err(format!("accept says {remote}, remote_addr something else"));
-                    }
-                    self.services[index].accepted += 1;
-                    let script = self.services[index].script.clone();
-                    let seed = self.rng.u64(..);
-                    self.add(Endpoint::accepted(socket, script, seed, now));
-                }
-                Err(Error::WouldBlock) => return Ok(()),
-                Err(error) => return Err(format!("accept answered {error:?}")),
+        let listener = &mut self.listeners[index];
+        let (socket, remote) = match self.stack.accept(listener.socket) {
+            Ok(accepted) => accepted,
+            Err(Error::WouldBlock) => {
+                listener.accepts_at = None;
+                return Ok(());
             }
+            Err(error) => return Err(format!("accept answered {error:?}")),
+        };
+        if self.stack.remote_addr(socket) != Ok(remote) {
+            return Err(format!("accept says {remote}, remote_addr something else"));
         }
+        listener.accepted += 1;
+        listener.accepts_at = Some(now + dawdle(&mut self.rng, &listener.service));
+        let script = listener.service.script.clone();
+        let seed = self.rng.u64(..);
+        self.add(Endpoint::accepted(socket, script, seed, now));
+        Ok(())
     }
 
     /// Sends what the device has room for; says whether to look again.
@@ -314,6 +343,10 @@ impl Host {
         }
         Ok(flushed == Flushed::More || out.len() > before)
     }
+}
+
+fn dawdle(rng: &mut Rng, service: &Service) -> Duration {
+    Duration::from_micros(rng.u64(service.dawdles_micros.clone()))
 }
 
 /// The device as the stack sees it: cuts what is longer than a wire packet, and is sometimes full.

@@ -11,15 +11,18 @@
 mod apps;
 mod failure;
 mod host;
+mod merge;
 mod pattern;
 mod scenario;
+mod script;
 mod trace;
 mod world;
 
-pub use apps::{Ending, Endpoint, Habit, Outcome, Pace, Script, Stream, Turn};
+pub use apps::{Endpoint, Outcome, Turn};
 pub use failure::Failure;
-pub use host::{Host, HostConfig, Plan};
+pub use host::{Host, HostConfig, Plan, Service};
 pub use pattern::Pattern;
 pub use scenario::{Flow, Report, Scenario, Side};
+pub use script::{Ending, Habit, Pace, Script, Stream};
 pub use trace::{Seen, Step, Trace};
 pub use world::{Crossing, HostId, Pause, Rule, World};

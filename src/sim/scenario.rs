@@ -1,11 +1,13 @@
 //! A whole world drawn from a seed: links, hosts, connections, applications, and what has to hold at the end.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 
 use fastrand::Rng;
 
-use super::apps::{Ending, Endpoint, Habit, Pace, Script, Stream};
-use super::host::{HostConfig, Plan};
+use super::apps::Endpoint;
+use super::host::{Host, HostConfig, Plan, Service};
+use super::script::{Ending, Habit, Pace, Script, Stream};
 use super::{Failure, Pattern, Trace, World};
 use crate::device::LinkConfig;
 use crate::stack::{self, Cidr, ListenOptions};
@@ -38,6 +40,10 @@ pub struct Flow {
     pub starts: Vec<Duration>,
     /// Whether the clients choose their port themselves.
     pub fixed_ports: bool,
+    /// Connections that may wait to be accepted.
+    pub backlog: usize,
+    /// How long the server lets each wait, in microseconds.
+    pub dawdles_micros: RangeInclusive<u64>,
     /// The side that connects.
     pub client: Side,
     /// The side that listens.
@@ -130,12 +136,14 @@ impl Scenario {
         // A client that goes away early may never have been seen by its server.
         let expected = if flow.is_rude() { 0 } else { flow.starts.len() };
         let options = ListenOptions {
-            backlog: flow.starts.len().max(1),
+            backlog: flow.backlog,
             socket: Some(flow.server.options.clone()),
             max_connections: None,
         };
         let script = Script { tag: tag(index, true), ..flow.server.script.clone() };
-        let listening = world.host_mut(server).serve(remote, options, script, expected);
+        let dawdles_micros = flow.dawdles_micros.clone();
+        let service = Service { options, dawdles_micros, ..Service::new(remote, script, expected) };
+        let listening = world.host_mut(server).serve(service);
         listening.map_err(|error| world.failure(format!("listen on {remote} answered {error:?}")))?;
         for (number, start) in flow.starts.iter().enumerate() {
             let local = SocketAddr::new(address_of(client, flow.v6), 20_000 + port + 100 * number as u16);
@@ -154,7 +162,11 @@ impl Scenario {
         let mut delivered = Vec::new();
         for (index, flow) in self.flows.iter().enumerate() {
             let [clients, servers] = [false, true].map(|server| endpoints(world, tag(index, server)));
-            let judged = if flow.is_rude() { after_rudeness(&clients, &servers) } else { orderly(flow, &clients, &servers) };
+            let judged = if flow.is_rude() {
+                after_rudeness(&clients, &servers)
+            } else {
+                orderly(flow, &clients, &servers)
+            };
             judged.map_err(|what| world.failure(format!("flow {index}: {what}")))?;
             let sum = |side: &[&Endpoint]| side.iter().map(|endpoint| endpoint.received()).sum();
             delivered.push((sum(&clients), sum(&servers)));
@@ -169,7 +181,7 @@ const fn tag(flow: usize, server: bool) -> usize {
 }
 
 fn endpoints(world: &World, tag: usize) -> Vec<&Endpoint> {
-    let all = world.hosts().iter().flat_map(|host| host.endpoints());
+    let all = world.hosts().iter().flat_map(Host::endpoints);
     all.filter(|endpoint| endpoint.script().tag == tag).collect()
 }
 
@@ -193,7 +205,11 @@ fn after_rudeness(clients: &[&Endpoint], servers: &[&Endpoint]) -> Result<(), St
 /// The address of a host of a scenario.
 fn address_of(host: usize, v6: bool) -> IpAddr {
     let last = host as u8 + 1;
-    if v6 { IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, u16::from(last)]) } else { IpAddr::from([10, 0, 0, last]) }
+    if v6 {
+        IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, u16::from(last)])
+    } else {
+        IpAddr::from([10, 0, 0, last])
+    }
 }
 
 /// The addresses of a host of a scenario, one of each family.

@@ -119,11 +119,4 @@ impl Trace {
             lines.push(line);
         }
     }
-
-    /// Adds a remark, which does not count for the hash. It is only made when somebody reads it.
-    pub(super) fn note(&mut self, now: Instant, text: impl FnOnce() -> String) {
-        if let Some(lines) = &mut self.lines {
-            lines.push(format!("{now} {}", text()));
-        }
-    }
 }

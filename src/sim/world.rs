@@ -4,11 +4,13 @@
 //! loop of the driver; then the clock jumps to the next deadline of any host or link. Nothing here waits, and
 //! nothing depends on anything but the seed.
 
+use std::panic::{self, AssertUnwindSafe};
+
 use fastrand::Rng;
 
+use super::Failure;
 use super::host::{Host, HostConfig};
 use super::trace::{Step, Trace};
-use super::Failure;
 use crate::buffer::Chunk;
 use crate::device::{Link, LinkConfig};
 use crate::time::{Duration, Instant};
@@ -207,8 +209,9 @@ impl World {
         }
         // The connections of applications that have left still close in the background, and some of them may yet
         // reach their acceptor for the first time.
-        let connections =
-            |world: &World| applications(world) && world.hosts.iter().all(|h| h.stack().live_connections() == 0);
+        let connections = |world: &World| {
+            applications(world) && world.hosts.iter().all(|h| h.stack().live_connections() == 0)
+        };
         if self.run(limit, connections)? == Pause::Limit {
             return Err(self.unfinished("connections do not go away"));
         }
@@ -240,7 +243,10 @@ impl World {
         let mut text = String::from(what);
         for (id, host) in self.hosts.iter().enumerate() {
             let live = host.stack().live_connections();
-            text += &format!("\n  host {id}: {live} live connections, next timer {:?}", host.stack().poll_timeout());
+            text += &format!(
+                "\n  host {id}: {live} live connections, next timer {:?}",
+                host.stack().poll_timeout()
+            );
             for (index, endpoint) in host.endpoints().iter().enumerate() {
                 let info = host.stack().info(endpoint.socket()).ok();
                 text += &format!("\n    application {index}: {}", endpoint.progress());
@@ -268,9 +274,10 @@ impl World {
     /// The earliest deadline of any host or link. What arrives at a host that is stalled waits.
     fn next_instant(&self) -> Option<Instant> {
         let hosts = self.hosts.iter().filter_map(Host::deadline);
-        let paths = self.paths.iter().filter_map(|path| {
-            path.link.deadline().map(|due| due.max(self.hosts[path.to].stalled_until))
-        });
+        let paths = self
+            .paths
+            .iter()
+            .filter_map(|path| path.link.deadline().map(|due| due.max(self.hosts[path.to].stalled_until)));
         hosts.chain(paths).min()
     }
 
@@ -292,7 +299,11 @@ impl World {
                 self.arrived.push(packet);
             }
         }
-        let turned = self.hosts[host].turn(self.now, &mut self.arrived, &mut self.sent);
+        let (now, arrived, sent) = (self.now, &mut self.arrived, &mut self.sent);
+        let turning = &mut self.hosts[host];
+        // A panic fails this world only, and its trace can still be read: nothing of the host is used after it.
+        let turned = panic::catch_unwind(AssertUnwindSafe(|| turning.turn(now, arrived, sent)))
+            .unwrap_or_else(|_| Err("panicked".into()));
         let mut sent = std::mem::take(&mut self.sent);
         sent.drain(..).for_each(|packet| self.forward(host, packet));
         self.sent = sent;

@@ -89,6 +89,7 @@ fn host(rng: &mut Rng, index: usize, least_mtu: usize, tcp: &tcp::Config) -> Hos
         full_chance: if rng.u8(0..4) == 0 { rng.f64() * 0.2 } else { 0.0 },
         refuse_chance: if rng.u8(0..8) == 0 { rng.f64() * 0.05 } else { 0.0 },
         snug_buffers: rng.bool(),
+        merges: rng.u8(0..3) == 0,
         ..HostConfig::new(stack)
     }
 }
@@ -124,6 +125,8 @@ fn flow(rng: &mut Rng, harshness: Harshness) -> Flow {
         v6: rng.bool(),
         starts: (0..connections).map(|_| Duration::from_micros(rng.u64(0..2_000_000))).collect(),
         fixed_ports: rng.bool(),
+        backlog: rng.usize(1..=3),
+        dawdles_micros: 0..=*pick(rng, &[0, 0, 0, 10_000, 3_000_000]),
         client: Side { script: client, options: socket_options(rng, harshness, rude) },
         server: Side { script: server, options: socket_options(rng, harshness, rude) },
     }
@@ -164,8 +167,7 @@ fn exchanges(
 ) -> (Script, Script) {
     let (request, response, count) = (rng.u64(1..5_000), rng.u64(1..20_000), rng.u64(1..30));
     let paces = [Pace::Requests { request, response }, Pace::Responses { request, response }];
-    let endings =
-        if rng.bool() { [Ending::First, Ending::Second] } else { [Ending::Second, Ending::First] };
+    let endings = if rng.bool() { [Ending::First, Ending::Second] } else { [Ending::Second, Ending::First] };
     let sends = Stream { pattern: up, len: request * count };
     let expects = Stream { pattern: down, len: response * count };
     both(paces, endings, sends, expects)
