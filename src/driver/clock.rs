@@ -1,6 +1,8 @@
 //! The only clock.
 
-use crate::stack::Instant;
+use std::time::SystemTime;
+
+use crate::stack::{Duration, Instant};
 
 /// Monotonic time as the stack counts it. Copies agree with each other.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +20,13 @@ impl Clock {
     /// The time since the epoch. About 25 ns: cheap enough to be asked for every packet.
     pub fn now(&self) -> Instant {
         Instant::ZERO + self.epoch.elapsed()
+    }
+
+    /// The wall clock, as the time since 1970 UTC (zero if it is set before that). It may jump, also backwards: for
+    /// dates that people read, never for deadlines.
+    #[allow(clippy::disallowed_methods, reason = "the one place where time comes from")]
+    pub fn unix_time(&self) -> Duration {
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
     }
 }
 
