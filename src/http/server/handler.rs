@@ -94,8 +94,9 @@ pub trait Handler: Send {
 
 /// Finds the handler for each request; shared by all connections of a server.
 pub trait Service: Send + Sync {
-    /// A new handler for `request`, to which it will be shown next.
-    fn handler(&self, request: &Request<()>) -> Box<dyn Handler>;
+    /// A new handler for `request`, to which it will be shown next. What a server knows beside the request, such as
+    /// the peer's address, it may leave in the request's extensions before it asks another service.
+    fn handler(&self, request: &mut Request<()>) -> Box<dyn Handler>;
 }
 
 /// A function over whole requests as a [`Handler`]: it collects the body, up to a limit, and answers 413 beyond.

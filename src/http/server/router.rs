@@ -133,7 +133,7 @@ impl Router {
 }
 
 impl Service for Router {
-    fn handler(&self, request: &Request<()>) -> Box<dyn Handler> {
+    fn handler(&self, request: &mut Request<()>) -> Box<dyn Handler> {
         let (method, path) = (request.method(), request.uri().path());
         if path == "*" {
             return ready(with_allow(no_content(), &self.routes.iter().collect::<Vec<_>>()));

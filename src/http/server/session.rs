@@ -118,9 +118,9 @@ impl Session {
 
     fn show(&mut self, now: Now, service: &dyn Service, event: Event<'_>) {
         match event {
-            Event::Head(request, framing) => {
+            Event::Head(mut request, framing) => {
                 // The service may panic as well; then there is no handler, and the guard answers for both.
-                let made = catch_unwind(AssertUnwindSafe(|| service.handler(&request)));
+                let made = catch_unwind(AssertUnwindSafe(|| service.handler(&mut request)));
                 match made {
                     Ok(handler) => self.handler = Some(handler),
                     Err(_) => return self.connection.fail(now, Reason::HandlerPanic),
