@@ -9,6 +9,8 @@ pub mod driver;
 pub mod http;
 #[cfg(feature = "net")]
 pub mod net;
+#[cfg(feature = "serve")]
+pub mod serve;
 #[cfg(feature = "device")]
 pub mod sim;
 pub mod stack;

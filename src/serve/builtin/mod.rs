@@ -1,0 +1,59 @@
+//! Routes that every server can have: they show that it works, and how well.
+
+mod bytes;
+mod echo;
+mod metrics;
+mod sha256;
+mod welcome;
+
+use std::sync::Arc;
+
+use ::http::header::CONTENT_TYPE;
+use ::http::{HeaderValue, Method, Response};
+
+use self::bytes::Pattern;
+use self::echo::Echo;
+use self::sha256::Digest;
+use super::Stats;
+use super::content::{Delivery, Representation};
+use crate::driver::SharedStack;
+use crate::http::{Piece, Router};
+
+/// The built-in routes, behind a prefix.
+pub(super) struct Builtins {
+    prefix: String,
+    stack: SharedStack,
+    stats: Arc<Stats>,
+}
+
+impl Builtins {
+    pub(super) fn new(prefix: &str, stack: &SharedStack, stats: &Arc<Stats>) -> Self {
+        let prefix = prefix.trim_matches('/');
+        let prefix = if prefix.is_empty() { String::new() } else { format!("/{prefix}") };
+        Builtins { prefix, stack: stack.clone(), stats: Arc::clone(stats) }
+    }
+
+    pub(super) fn add_to(self, router: Router) -> Router {
+        let Builtins { prefix, stack, stats } = self;
+        let at = |path: &str| format!("{prefix}{path}");
+        let bytes = at("/bytes/");
+        let base = prefix.clone();
+        router
+            .get(&at("/"), move |request| welcome::page(&base, &request))
+            .get(&at("/healthz"), |_| text("ok\n".into()))
+            .get(&at("/metrics"), move |_| metrics::answer(&stack, &stats))
+            .stream(Method::POST, &at("/echo"), |_| Echo::default())
+            .stream(Method::POST, &at("/sha256"), |_| Digest::default())
+            .stream(Method::GET, &at("/bytes/*"), move |request| {
+                let length = request.uri().path().strip_prefix(&bytes).and_then(|n| n.parse().ok());
+                Delivery::new(length.map(|length| (Representation::new(length), Pattern)))
+            })
+    }
+}
+
+/// An answer of plain text.
+fn text(text: String) -> Response<Piece> {
+    let mut response = Response::new(Piece::Owned(text.into_bytes()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}

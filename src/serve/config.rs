@@ -1,0 +1,72 @@
+//! What a server allows.
+
+use std::time::Duration;
+
+use crate::driver::{KeepAlive, SocketOptions};
+use crate::http::ServerConfig;
+
+/// Limits of a server and options of its connections.
+///
+/// ```
+/// use longwire::serve::Config;
+/// use std::time::Duration;
+/// let mut config = Config::default();
+/// config.http.idle_timeout = Some(Duration::from_secs(5));
+/// config.max_per_client = 10;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The limits of each connection: time-outs, requests, sizes of heads.
+    pub http: ServerConfig,
+    /// Most connections. Over it a new one gets 503; and over a hundredth more its SYN is not answered.
+    pub max_connections: usize,
+    /// Most connections of one client address. Over it a new one gets 503, or a reset if many of those are open.
+    pub max_per_client: usize,
+    /// Largest request body, in bytes, for handlers that do not stream.
+    pub body_limit: usize,
+    /// What the `Retry-After` of a 503 says.
+    pub retry_after: Duration,
+    /// Options of accepted connections.
+    pub socket: SocketOptions,
+    /// Most connections that wait to be accepted.
+    pub backlog: usize,
+}
+
+impl Config {
+    /// The share of [`max_connections`](Self::max_connections) above which the longest idle make room.
+    pub(super) fn crowded_above(&self) -> usize {
+        self.max_connections - self.max_connections / 10
+    }
+
+    /// Connections above the maximum that are kept for as long as it takes to say 503.
+    pub(super) fn reserve(&self) -> usize {
+        (self.max_connections / 100).max(16)
+    }
+
+    /// The same for one client.
+    pub(super) fn reserve_per_client(&self) -> usize {
+        (self.max_per_client / 100).max(4)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        // Sooner than the HTTP idle time-out, so that a dead peer does not hold a connection until then.
+        let keep_alive =
+            KeepAlive { idle: Duration::from_secs(15), interval: Duration::from_secs(5), count: 3 };
+        Config {
+            http: ServerConfig::default(),
+            max_connections: 100_000,
+            max_per_client: 1_000,
+            body_limit: 1024 * 1024,
+            retry_after: Duration::from_secs(5),
+            socket: SocketOptions {
+                // Answers are written whole: waiting for company would only delay their last segment.
+                nodelay: true,
+                keep_alive: Some(keep_alive),
+                ..SocketOptions::default()
+            },
+            backlog: 1024,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The server inside the loop: who is looked at in a turn, and for how long.
+
+mod access_log;
+mod connection;
+mod connections;
+mod table;
+mod wakes;
+mod wheel;
+
+use std::sync::Arc;
+
+use self::connections::Connections;
+use self::table::Key;
+use self::wakes::Wakes;
+use super::handle::{Control, Order};
+use super::{Config, Ended, Stats};
+use crate::driver::{Application, Event, Instant, SharedStack, SocketId};
+use crate::http::{Clock, Now, ServerConfig, Service};
+
+pub(super) use self::access_log::AccessLog;
+
+/// Connections that are accepted in one turn.
+const ACCEPTS: usize = 256;
+
+/// What an engine is made of.
+pub(super) struct Parts {
+    pub(super) config: Config,
+    pub(super) service: Box<dyn Service>,
+    pub(super) listeners: Vec<SocketId>,
+    pub(super) control: Arc<Control>,
+    pub(super) stats: Arc<Stats>,
+}
+
+/// What stays the same for all connections as long as the server lives.
+struct Environment {
+    config: Config,
+    http: Arc<ServerConfig>,
+    service: Box<dyn Service>,
+    wakes: Arc<Wakes>,
+    stats: Arc<Stats>,
+}
+
+/// What a connection needs to have its turn.
+struct Turn<'a> {
+    stack: &'a SharedStack,
+    now: Instant,
+    /// The same moment, as the session wants it.
+    moment: Now,
+    env: &'a Environment,
+}
+
+/// How far the server has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Serving,
+    /// Nothing new; what is there is finished until then.
+    Finishing(Instant),
+    Ended,
+}
+
+/// The event-driven server.
+pub(super) struct Engine {
+    env: Environment,
+    listeners: Vec<SocketId>,
+    /// A listener may have connections.
+    accepting: bool,
+    connections: Connections,
+    clock: Clock,
+    phase: Phase,
+    control: Arc<Control>,
+}
+
+impl Engine {
+    pub(super) fn new(parts: Parts, stack: &SharedStack) -> Self {
+        let Parts { config, service, listeners, control, stats } = parts;
+        let http = Arc::new(config.http.clone());
+        let wakes = Wakes::new(stack.ringer().clone());
+        Engine {
+            env: Environment { config, http, service, wakes, stats },
+            listeners,
+            accepting: true,
+            connections: Connections::new(stack.now()),
+            clock: Clock::default(),
+            phase: Phase::Serving,
+            control,
+        }
+    }
+
+    /// Takes note of what has happened.
+    fn notice(&mut self, events: &[Event]) {
+        for event in events {
+            if !self.connections.notice(event) {
+                self.accepting |= self.listeners.contains(&event.socket);
+            }
+        }
+        for key in self.env.wakes.take() {
+            self.connections.enqueue(key);
+        }
+    }
+}
+
+/// Takes new connections, `budget` of them at most. Whether there may be more.
+fn accept(listeners: &[SocketId], connections: &mut Connections, turn: &Turn<'_>, mut budget: usize) -> bool {
+    for &listener in listeners {
+        while let Ok((socket, peer)) = turn.stack.with(|stack| stack.accept(listener)) {
+            connections.admit(turn, socket, peer);
+            budget -= 1;
+            if budget == 0 {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+impl Application for Engine {
+    fn turn(&mut self, stack: &SharedStack, now: Instant, events: &[Event]) {
+        self.notice(events);
+        let moment = self.clock.now(now - Instant::ZERO, stack.clock().unix_time().as_secs());
+        let Engine { env, listeners, accepting, connections, phase, control, .. } = self;
+        let turn = &Turn { stack, now, moment, env };
+        if *accepting {
+            *accepting = accept(listeners, connections, turn, ACCEPTS);
+        }
+        connections.fire(turn);
+        match (control.order(), *phase) {
+            (Some(Order::Finish(limit)), Phase::Serving) => {
+                // Whoever has shaken hands is served.
+                accept(listeners, connections, turn, usize::MAX);
+                for listener in listeners.drain(..) {
+                    let _ = stack.with(|stack| stack.close(now, listener));
+                }
+                connections.shutdown(turn);
+                *phase = Phase::Finishing(now + limit);
+            }
+            (Some(Order::Abort), Phase::Serving | Phase::Finishing(_)) => *phase = Phase::Finishing(now),
+            _ => {}
+        }
+        connections.run(turn);
+        if let Phase::Finishing(limit) = *phase {
+            let done = connections.len() == 0;
+            if done || limit <= now {
+                for listener in listeners.drain(..) {
+                    let _ = stack.with(|stack| stack.close(now, listener));
+                }
+                control.end(Ended { cut: connections.abort(turn) });
+                *phase = Phase::Ended;
+            }
+        }
+        env.stats.set_open(connections.len(), connections.idle_len());
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let limit = match self.phase {
+            Phase::Finishing(limit) => Some(limit),
+            Phase::Serving | Phase::Ended => None,
+        };
+        let more = self.accepting.then_some(Instant::ZERO);
+        [limit, more, self.connections.deadline()].into_iter().flatten().min()
+    }
+}
+
+impl Drop for Engine {
+    /// The stack has stopped, or the server panicked too often: who waits for it shall not wait for ever.
+    fn drop(&mut self) {
+        self.control.end(Ended { cut: self.connections.len() });
+    }
+}

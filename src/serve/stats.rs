@@ -1,0 +1,80 @@
+//! What a server counts.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crate::http::{Reason, Reasons};
+
+/// Counters and gauges of a server; written by the loop, read by anyone.
+#[derive(Debug, Default)]
+pub struct Stats {
+    accepted: AtomicU64,
+    refused: AtomicU64,
+    requests: AtomicU64,
+    received: AtomicU64,
+    sent: AtomicU64,
+    reasons: [AtomicU64; Reason::ALL.len()],
+    connections: AtomicUsize,
+    idle: AtomicUsize,
+}
+
+impl Stats {
+    /// How often `reason` limited, refused or ended a connection.
+    pub fn count(&self, reason: Reason) -> u64 {
+        self.reasons[reason as usize].load(Ordering::Relaxed)
+    }
+
+    /// Connections that are open now.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Those of them on which nothing is under way.
+    pub fn idle(&self) -> usize {
+        self.idle.load(Ordering::Relaxed)
+    }
+
+    /// All counters but the reasons, as (name, help, value).
+    pub fn counters(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        let Stats { accepted, refused, requests, received, sent, reasons: _, connections: _, idle: _ } = self;
+        [
+            ("connections", "Connections accepted.", accepted),
+            ("refused", "Connections reset at once: not even a 503 could be afforded.", refused),
+            ("requests", "Requests whose head was read.", requests),
+            ("received_bytes", "Bytes read from clients.", received),
+            ("sent_bytes", "Bytes written to clients.", sent),
+        ]
+        .map(|(name, help, value)| (name, help, value.load(Ordering::Relaxed)))
+        .into_iter()
+    }
+
+    pub(super) fn accept(&self) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_requests(&self, count: u32) {
+        self.requests.fetch_add(count.into(), Ordering::Relaxed);
+    }
+
+    pub(super) fn add_received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_reasons(&self, reasons: Reasons) {
+        for reason in reasons.iter() {
+            self.reasons[reason as usize].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn set_open(&self, connections: usize, idle: usize) {
+        self.connections.store(connections, Ordering::Relaxed);
+        self.idle.store(idle, Ordering::Relaxed);
+    }
+}
