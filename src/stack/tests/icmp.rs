@@ -119,3 +119,28 @@ fn rfc_5927_5_2_errors_are_soft_for_a_connection_that_stands() {
     assert_eq!(host.stack.counters().icmp.errors_matched, 1);
     assert_eq!(host.stack.info(id).unwrap().state, State::Established);
 }
+
+#[test]
+fn a_queue_of_replies_is_bounded() {
+    let mut host = Host::new();
+    let id = host.stack.icmp_bind(Some(0x0102)).unwrap();
+    let reply = icmp("10.0.0.2", "10.0.0.1", [0, 0], [1, 2, 0, 3], b"pong");
+    (0..1_000).for_each(|_| host.receive(&reply));
+    let counters = host.stack.counters().icmp;
+    assert_eq!(counters.echo_replies + counters.echo_queue_full, 1_000);
+    assert!((100..900).contains(&counters.echo_replies), "{}", counters.echo_replies);
+    let received = (0..1_000).filter(|_| host.stack.icmp_recv_echo(id, &mut [0; 9]).is_ok()).count();
+    assert_eq!(received as u64, counters.echo_replies);
+}
+
+#[test]
+fn errors_that_ask_for_nothing_are_counted() {
+    for ((ours, theirs), kind) in FAMILIES.into_iter().zip([[3, 4], [2, 0]]) {
+        let mut host = Host::new();
+        let id = host.stack.connect(host.now, at(theirs, 80), None, None).unwrap();
+        let syn = host.output().remove(0).bytes;
+        host.receive(&icmp(theirs, ours, kind, [0, 0, 5, 0], &syn));
+        assert_eq!(host.stack.counters().icmp.errors_ignored, 1);
+        assert_eq!(host.stack.error(id), Ok(None));
+    }
+}
