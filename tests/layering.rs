@@ -44,7 +44,8 @@ const TABLE: &[(&str, &[Arrow])] = &[
     ("http", &[]),
     ("client", &[To("net"), To("http")]),
     ("serve", &[To("driver"), To("net"), To("http"), To("control")]),
-    ("sim", &[To("stack"), To("device")]),
+    // The simulator reads the packets on its links, to trace them and to merge them.
+    ("sim", &[To("stack"), To("device"), To("wire")]),
     (
         "cli",
         &[

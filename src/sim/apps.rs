@@ -8,8 +8,7 @@ use std::net::Shutdown;
 use fastrand::Rng;
 
 use super::script::{Ending, Script};
-use crate::stack::{Error, Readiness, SocketId, Stack};
-use crate::time::Instant;
+use crate::stack::{Error, Instant, Readiness, SocketId, Stack};
 
 /// How an application's connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::time::Instant;
+use crate::stack::Instant;
 
 /// Why a world failed, and where to find the moment again.
 #[derive(Clone, Debug, PartialEq, Eq)]

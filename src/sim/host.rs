@@ -9,11 +9,10 @@ use fastrand::Rng;
 use super::apps::{Endpoint, Turn};
 use super::merge::{Arrival, merge, single};
 use super::script::Script;
-use crate::buffer::{Chunk, Pool};
 use crate::device::{CutError, Cutter};
-use crate::stack::{self, Error, Flushed, ListenOptions, Seed, SocketId, Stack};
-use crate::tcp::SocketOptions;
-use crate::time::{Duration, Instant};
+use crate::stack::{
+    self, Chunk, Duration, Error, Flushed, Instant, ListenOptions, Pool, Seed, SocketId, SocketOptions, Stack,
+};
 use crate::wire::{OutPacket, SendOutcome, Sink};
 
 /// Longest call of an application, twice (`peek` and `read` are compared).

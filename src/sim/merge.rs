@@ -1,7 +1,6 @@
 //! What a network card's receive offload does: segments that follow each other become one super-packet.
 
-use crate::buffer::Chunk;
-use crate::time::Instant;
+use crate::stack::{Chunk, Instant};
 use crate::wire::{
     Checksum, ChecksumState, IpHeader, PacketMeta, Protocol, TcpFlags, TcpHeader, pseudo_header_sum,
 };

@@ -10,9 +10,7 @@ use super::host::{Host, HostConfig, Plan, Service};
 use super::script::{Ending, Habit, Pace, Script, Stream};
 use super::{Failure, Pattern, Trace, World};
 use crate::device::LinkConfig;
-use crate::stack::{self, Cidr, ListenOptions};
-use crate::tcp::{self, KeepAlive, SocketOptions};
-use crate::time::{Duration, Instant};
+use crate::stack::{self, Cidr, Duration, Instant, KeepAlive, ListenOptions, SocketOptions};
 
 mod draw;
 

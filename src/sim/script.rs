@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use fastrand::Rng;
 
 use super::Pattern;
-use crate::time::{Duration, Instant};
+use crate::stack::{Duration, Instant};
 
 /// A stretch of a [`Pattern`], from its beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
 
-use crate::time::Instant;
+use crate::stack::Instant;
 use crate::wire::{IpHeader, Protocol, TcpHeader};
 
 /// A packet taken apart as far as the trace and the rules of a world need it.

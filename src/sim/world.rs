@@ -11,9 +11,8 @@ use fastrand::Rng;
 use super::Failure;
 use super::host::{Host, HostConfig};
 use super::trace::{Step, Trace};
-use crate::buffer::Chunk;
 use crate::device::{Link, LinkConfig};
-use crate::time::{Duration, Instant};
+use crate::stack::{Chunk, Duration, Instant};
 
 /// Steps without progress of the clock after which a world counts as caught in a loop.
 const STEPS_AT_ONE_INSTANT: u32 = 50_000;

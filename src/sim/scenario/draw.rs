@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 
 use super::*;
 use crate::device::{Chance, Limit};
+use crate::stack::TcpConfig;
 
 /// Calls that an application needs at most for its bytes, and pauses that it makes at most: small writes and long
 /// pauses are wanted, in numbers that leave the world short.
@@ -78,7 +79,7 @@ fn link(rng: &mut Rng, harshness: Harshness) -> LinkConfig {
     }
 }
 
-fn host(rng: &mut Rng, index: usize, least_mtu: usize, tcp: &tcp::Config) -> HostConfig {
+fn host(rng: &mut Rng, index: usize, least_mtu: usize, tcp: &TcpConfig) -> HostConfig {
     let mtu = match rng.u8(0..3) {
         0 => 1500,
         1 => rng.usize(least_mtu..=1500),
@@ -96,10 +97,10 @@ fn host(rng: &mut Rng, index: usize, least_mtu: usize, tcp: &tcp::Config) -> Hos
 
 /// Retries are raised with the loss: in a world where every third packet is lost, honest retries run out, and a
 /// connection that gives up then is no bug.
-fn tcp_config(rng: &mut Rng, harshness: Harshness) -> tcp::Config {
-    let default = tcp::Config::default();
+fn tcp_config(rng: &mut Rng, harshness: Harshness) -> TcpConfig {
+    let default = TcpConfig::default();
     let patient = harshness == Harshness::Harsh;
-    tcp::Config {
+    TcpConfig {
         msl: Duration::from_secs(rng.u64(1..=30)),
         min_rto: Duration::from_millis(*pick(rng, &[10, 200, 200, 1_000])),
         max_rto: Duration::from_secs(*pick(rng, &[5, 60, 120])),
