@@ -62,7 +62,7 @@ pub(super) struct Link<'a> {
     pub(super) loopback: &'a mut Loopback,
     pub(super) pool: &'a Pool,
     pub(super) counters: &'a mut IpCounters,
-    /// Packets sent so far.
+    /// Packets sent so far, as many as a device without offload makes of them.
     pub(super) sent: usize,
     /// Whether the last `Full` was ours and not the device's: it passes as soon as the packets have come in.
     pub(super) loopback_full: bool,
@@ -137,7 +137,9 @@ impl Link<'_> {
             SendOutcome::Failed => self.counters.send_failed += 1,
             SendOutcome::Full => self.loopback_full = to_us,
         }
-        self.sent += usize::from(outcome != SendOutcome::Full);
+        if outcome != SendOutcome::Full {
+            self.sent += packet.wire_packets();
+        }
         outcome
     }
 }

@@ -1,4 +1,4 @@
-//! What to send: one decision, [`next_action`](Connection::next_action), and small builders.
+//! What to send: one decision, `next_action`.
 
 use super::congestion::{CongestionControl, initial_window};
 use super::connection::{Connection, TIMESTAMPS_LEN};
@@ -7,8 +7,9 @@ use super::{Context, SegmentSink, State, Transmit};
 use crate::time::Instant;
 use crate::wire::{SendOutcome, TcpFlags, TcpHeader};
 
-/// Segments a call of `poll_transmit` sends at most, so that one connection does not hold up the others.
-const BUDGET: usize = 16;
+/// Segments a call of `poll_transmit` sends at most, so that one connection does not hold up the others: as
+/// super-packets a quarter of a mebibyte.
+const BUDGET: usize = 4;
 /// An IP packet less the longest headers: no super-packet carries more.
 const MAX_PAYLOAD: u32 = 65_535 - 40 - TcpHeader::MAX_LEN as u32;
 

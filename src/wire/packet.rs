@@ -46,6 +46,14 @@ impl OutPacket<'_> {
     pub fn payload_len(&self) -> usize {
         self.payload.iter().map(|slice| slice.len()).sum()
     }
+
+    /// Packets on the wire that it becomes.
+    pub fn wire_packets(&self) -> usize {
+        match self.gso_size {
+            0 => 1,
+            size => self.payload_len().div_ceil(usize::from(size)).max(1),
+        }
+    }
 }
 
 /// What became of a packet handed to a [`Sink`].
