@@ -35,4 +35,4 @@ pub use udp::UdpSocket;
 
 // What this module's own functions take and give.
 #[doc(no_inline)]
-pub use crate::driver::{Chunk, Cidr, Config, KeepAlive, TcpInfo};
+pub use crate::driver::{Chunk, Cidr, Config, Instant, KeepAlive, TcpInfo};
