@@ -1,6 +1,8 @@
 //! **longwire**: a TCP/IP stack in user space.
 
 pub mod buffer;
+#[cfg(feature = "cli")]
+pub mod cli;
 #[cfg(feature = "serve")]
 pub mod client;
 #[cfg(feature = "device")]

@@ -1,0 +1,208 @@
+//! From options to a running stack: device, interface, wrappers, and then without rights.
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::error::Failure;
+use super::options::{Offload, StackOptions};
+use super::plan::{Interface, Plan};
+use super::privileges::Target;
+use super::units::OrOff;
+use crate::device::{Capture, Cut, Impair, OpenTun, Plain, TunName, WireDevice};
+use crate::net::{Builder, Cidr, Config, KeepAlive, Network};
+
+/// What a subcommand is, as far as the stack's defaults go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It waits for others: a fixed interface, and peers are probed.
+    Server,
+    /// It goes to others: whatever interface is free, and standard error belongs to the conversation.
+    Client,
+}
+
+/// Everything that needs rights is open; nothing runs yet.
+pub(super) struct OpenStack {
+    /// Who we are going to be.
+    pub(super) target: Target,
+    builder: Builder,
+    interface: String,
+    plan: Plan,
+    role: Role,
+}
+
+/// A running stack.
+pub(super) struct RunningStack {
+    /// The handle on it.
+    pub(super) network: Network,
+    /// The interface's name.
+    pub(super) interface: String,
+    /// The stack's addresses.
+    pub(super) addresses: Vec<Cidr>,
+}
+
+impl OpenStack {
+    /// Opens and configures the interface, and the capture.
+    ///
+    /// # Errors
+    /// Whatever cannot be opened or does not fit together, in words.
+    pub(super) fn open(options: &StackOptions, role: Role) -> Result<OpenStack, Failure> {
+        if options.offload == Offload::On {
+            return Err(Failure::new(
+                "--offload on: this version has the plain device only: choose auto or off",
+            ));
+        }
+        let target = Target::find(&options.user)?;
+        let name = tun_name(options, role);
+        check_beforehand(options, &name)?;
+        let tun = OpenTun::open(&name).map_err(Failure::new)?;
+        let interface = tun.name().to_owned();
+        let known = Interface { name: &interface, number: tun.number(), existed: tun.existed() };
+        let plan = Plan::new(options, known)?;
+        let plain = tun.configure(&plan.interface_config()).map_err(Failure::new)?;
+        let device = Cut::new(wrap(plain, options, &interface, &target)?);
+        let builder = Network::builder(device).configure(|config| configure(config, options, role));
+        let builder = plan.addresses.iter().fold(builder, |builder, address| builder.address(*address));
+        Ok(OpenStack { target, builder, interface, plan, role })
+    }
+
+    /// Gives up the rights and starts the stack.
+    ///
+    /// # Errors
+    /// The rights cannot be given up, or the system refuses a thread.
+    pub(super) fn start(self) -> Result<RunningStack, Failure> {
+        let OpenStack { target, builder, interface, plan, role } = self;
+        let user = target.name();
+        target.assume()?;
+        let network =
+            builder.start().map_err(|error| Failure::new(format!("{interface}: cannot start: {error}")))?;
+        let addresses: Vec<_> = plan.addresses.iter().map(ToString::to_string).collect();
+        // The standard error of a client belongs to its conversation.
+        let level = if role == Role::Server { log::Level::Info } else { log::Level::Debug };
+        log::log!(
+            level,
+            "{interface}: plain device, stack at {}, running as {user}",
+            addresses.join(" and ")
+        );
+        Ok(RunningStack { network, interface, addresses: plan.addresses })
+    }
+}
+
+fn tun_name(options: &StackOptions, role: Role) -> TunName {
+    match (&options.tun, role) {
+        (Some(name), _) => name.clone(),
+        (None, Role::Server) => TunName { namespace: None, interface: Some("lw0".into()) },
+        (None, Role::Client) => TunName::default(),
+    }
+}
+
+/// Finds what does not fit together before an interface comes into being, as far as that can be known.
+fn check_beforehand(options: &StackOptions, name: &TunName) -> Result<(), Failure> {
+    let interface = name.interface.as_deref().unwrap_or("lw0");
+    let number = interface.strip_prefix("lw").and_then(|number| number.parse().ok());
+    // One that exists may have addresses that we do not know.
+    let existed = number.is_none() || nix::net::if_::if_nametoindex(interface).is_ok();
+    Plan::new(options, Interface { name: interface, number, existed }).map(drop)
+}
+
+/// The capture stands next to the stack: it shows what the stack sent and what reached it, so that the faults of
+/// `--impair` can be seen in it.
+fn wrap(
+    plain: Plain,
+    options: &StackOptions,
+    interface: &str,
+    target: &Target,
+) -> Result<Box<dyn WireDevice>, Failure> {
+    let wire: Box<dyn WireDevice> = match options.impair {
+        Some(faults) => Box::new(Impair::new(plain, faults)),
+        None => Box::new(plain),
+    };
+    let Some(path) = &options.pcap else { return Ok(wire) };
+    let failed = |error| capture_failure(path, &error);
+    let file = target.create_file(path).map_err(failed)?;
+    let label = path.display().to_string();
+    Ok(Box::new(Capture::new(wire, file, &label, interface, since_1970()).map_err(failed)?))
+}
+
+fn capture_failure(path: &Path, error: &io::Error) -> Failure {
+    let path = path.display();
+    let advice = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room, or choose another file with --pcap"
+        }
+        _ => "choose another file with --pcap",
+    };
+    Failure::new(format!("{path}: the capture cannot be written: {error}: {advice}"))
+}
+
+#[allow(clippy::disallowed_methods, reason = "a capture shows the wall clock's time")]
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+fn configure(config: &mut Config, options: &StackOptions, role: Role) {
+    config.tcp.congestion = options.congestion.into();
+    config.tcp.msl = options.msl;
+    config.tcp.min_rto = options.min_rto;
+    config.max_sockets = options.max_sockets as usize;
+    config.socket.keep_alive = keep_alive(options, role);
+}
+
+fn keep_alive(options: &StackOptions, role: Role) -> Option<KeepAlive> {
+    let server = KeepAlive { idle: Duration::from_secs(15), interval: Duration::from_secs(5), count: 3 };
+    let default = if role == Role::Server { OrOff::On(server) } else { OrOff::Off };
+    options.tcp_keep_alive.unwrap_or(default).on()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::tests::options;
+    use super::*;
+
+    #[test]
+    fn servers_probe_their_peers_and_clients_do_not() {
+        let none = options(&[]).unwrap();
+        let probing = keep_alive(&none, Role::Server).unwrap();
+        assert_eq!((probing.idle, probing.interval), (Duration::from_secs(15), Duration::from_secs(5)));
+        assert_eq!(probing.count, 3);
+        assert_eq!(keep_alive(&none, Role::Client), None);
+        let off = options(&["--tcp-keep-alive", "off"]).unwrap();
+        assert_eq!(keep_alive(&off, Role::Server), None);
+        let on = options(&["--tcp-keep-alive", "1s,2s,4"]).unwrap();
+        assert_eq!(keep_alive(&on, Role::Client).unwrap().count, 4);
+    }
+
+    #[test]
+    fn a_server_has_a_fixed_interface_and_a_client_any() {
+        let none = options(&[]).unwrap();
+        assert_eq!(tun_name(&none, Role::Server).to_string(), "lw0");
+        assert_eq!(tun_name(&none, Role::Client).interface, None);
+        let given = options(&["--tun", "lw5"]).unwrap();
+        assert_eq!(tun_name(&given, Role::Client).to_string(), "lw5");
+    }
+
+    #[test]
+    fn options_reach_the_stack() {
+        let options =
+            options(&["--congestion", "newreno", "--msl", "1s", "--min-rto", "50ms", "--max-sockets", "9"])
+                .unwrap();
+        let mut config = Config::new(Vec::new());
+        configure(&mut config, &options, Role::Client);
+        assert_eq!(config.tcp.congestion, crate::tcp::Algorithm::NewReno);
+        assert_eq!((config.tcp.msl, config.tcp.min_rto), (Duration::from_secs(1), Duration::from_millis(50)));
+        assert_eq!((config.max_sockets, config.socket.keep_alive), (9, None));
+    }
+
+    #[test]
+    fn contradictions_are_found_before_anything_is_made() {
+        let options = options(&["--address", "10.1.0.2/24", "--host", "10.2.0.1/24"]).unwrap();
+        let name: TunName = "lw200".parse().unwrap();
+        assert!(check_beforehand(&options, &name).is_err());
+    }
+
+    #[test]
+    fn a_full_disk_has_its_own_words() {
+        let full = capture_failure(Path::new("x.pcapng"), &io::ErrorKind::StorageFull.into());
+        assert!(full.message().unwrap().contains("make room"), "{full:?}");
+    }
+}

@@ -1,0 +1,78 @@
+//! SIGINT and SIGTERM: the first asks for an end, the second is one.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::{flag, low_level};
+
+use super::error::Failure;
+
+/// Waits for a signal that asks for the end.
+pub(super) struct Signals {
+    arrived: UnixStream,
+    which: Arc<AtomicUsize>,
+}
+
+impl Signals {
+    /// From now on the first SIGINT or SIGTERM is only noted; a second one ends the process at once, with 128 and
+    /// its number, whatever the process is doing.
+    ///
+    /// # Errors
+    /// The system has no descriptors left.
+    pub(super) fn install() -> Result<Signals, Failure> {
+        Signals::try_install().map_err(|error| Failure::new(format!("signals cannot be handled: {error}")))
+    }
+
+    fn try_install() -> io::Result<Signals> {
+        let (arrived, notify) = UnixStream::pair()?;
+        let (again, which) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: the first signal finds the flag down and raises it.
+            flag::register_conditional_shutdown(signal, exit_status(signal).into(), Arc::clone(&again))?;
+            flag::register(signal, Arc::clone(&again))?;
+            flag::register_usize(signal, Arc::clone(&which), signal as usize)?;
+            low_level::pipe::register(signal, notify.try_clone()?)?;
+        }
+        Ok(Signals { arrived, which })
+    }
+
+    /// Waits for the first signal: the exit status that a program ended by it has.
+    pub(super) fn wait(&mut self) -> u8 {
+        loop {
+            match self.arrived.read(&mut [0]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The other end lives as long as the process, so there is nothing else to wait for.
+                _ => return exit_status(self.which.load(Ordering::Relaxed) as i32),
+            }
+        }
+    }
+
+    /// Has a thread wait for the first signal, call `finish` and end the process.
+    pub(super) fn end_with(mut self, finish: impl FnOnce(u8) -> u8 + Send + 'static) -> Result<(), Failure> {
+        let watch = move || {
+            let status = self.wait();
+            std::process::exit(finish(status).into());
+        };
+        match thread::Builder::new().name("signals".into()).spawn(watch) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Failure::new(format!("signals cannot be handled: {error}"))),
+        }
+    }
+}
+
+impl AsFd for Signals {
+    /// Readable once a signal has arrived.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.arrived.as_fd()
+    }
+}
+
+/// As shells count: 130 for SIGINT, 143 for SIGTERM.
+fn exit_status(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(u8::MAX)
+}

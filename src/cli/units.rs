@@ -1,0 +1,129 @@
+//! Durations and the like, as they are typed.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::options::KeepAliveOption;
+use crate::net::KeepAlive;
+
+/// A value, or the word `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OrOff<T> {
+    /// The value.
+    On(T),
+    /// `off`.
+    Off,
+}
+
+impl<T> OrOff<T> {
+    /// The value, if it is not off.
+    pub(super) fn on(self) -> Option<T> {
+        match self {
+            OrOff::On(value) => Some(value),
+            OrOff::Off => None,
+        }
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for OrOff<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OrOff::On(value) => value.fmt(f),
+            OrOff::Off => f.write_str("off"),
+        }
+    }
+}
+
+/// A duration above zero: `250ms`, `10s`, `2m`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "not a duration such as 250ms, 10s or 2m".to_owned();
+    let duration = humantime::parse_duration(text).map_err(|_| wrong())?;
+    if duration.is_zero() { Err(wrong()) } else { Ok(duration) }
+}
+
+/// A duration above zero, or `off`.
+pub(super) fn duration_or_off(text: &str) -> Result<OrOff<Duration>, String> {
+    match text {
+        "off" => Ok(OrOff::Off),
+        _ => duration(text).map(OrOff::On).map_err(|_| "not a duration such as 10s, nor off".to_owned()),
+    }
+}
+
+/// `IDLE,INTERVAL,COUNT`, or `off`.
+pub(super) fn keep_alive(text: &str) -> Result<KeepAliveOption, String> {
+    let wrong = || "not IDLE,INTERVAL,COUNT such as 15s,5s,3, nor off".to_owned();
+    if text == "off" {
+        return Ok(OrOff::Off);
+    }
+    let [idle, interval, count] = text.split(',').collect::<Vec<_>>()[..] else { return Err(wrong()) };
+    let keep_alive = KeepAlive {
+        idle: duration(idle).map_err(|_| wrong())?,
+        interval: duration(interval).map_err(|_| wrong())?,
+        count: count.parse().ok().filter(|count| *count > 0).ok_or_else(wrong)?,
+    };
+    Ok(OrOff::On(keep_alive))
+}
+
+/// A count above zero.
+pub(super) fn count(text: &str) -> Result<u32, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "not a number from 1".to_owned())
+}
+
+/// A number of bytes as people read it: `1.5 MiB`.
+pub(super) fn bytes_for_people(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes as f64;
+    let mut unit = "B";
+    for larger in UNITS {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = larger;
+    }
+    if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["", "10", "0s", "0", "-1s", "ten", "off"] {
+            assert!(duration(wrong).unwrap_err().contains("such as 250ms"), "{wrong}");
+        }
+        assert_eq!(duration_or_off("off"), Ok(OrOff::Off));
+        assert_eq!(duration_or_off("1s"), Ok(OrOff::On(Duration::from_secs(1))));
+        assert!(duration_or_off("0s").is_err() && duration_or_off("Off").is_err());
+    }
+
+    #[test]
+    fn keep_alive_is_three_values_or_off() {
+        let OrOff::On(option) = keep_alive("15s,500ms,3").unwrap() else { panic!("not off") };
+        assert_eq!((option.idle, option.interval), (Duration::from_secs(15), Duration::from_millis(500)));
+        assert_eq!(option.count, 3);
+        assert_eq!(keep_alive("off"), Ok(OrOff::Off));
+        for wrong in ["15s", "15s,5s", "15s,5s,0", "15s,5s,3,4", "15,5,3", "15s,5s,300"] {
+            assert!(keep_alive(wrong).unwrap_err().contains("15s,5s,3"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn counts_begin_with_one() {
+        assert_eq!(count("1"), Ok(1));
+        assert!(count("0").is_err() && count("-1").is_err() && count("x").is_err());
+    }
+
+    #[test]
+    fn bytes_are_shown_in_units() {
+        for (bytes, shown) in
+            [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (100 << 20, "100.0 MiB"), (3 << 40, "3.0 TiB")]
+        {
+            assert_eq!(bytes_for_people(bytes), shown);
+        }
+    }
+}
