@@ -26,6 +26,9 @@ mod socket;
 mod stream;
 mod udp;
 
+#[cfg(test)]
+mod tests;
+
 pub use builder::Builder;
 pub use icmp::IcmpSocket;
 pub use listener::{Incoming, TcpListener};

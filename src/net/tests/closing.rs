@@ -1,0 +1,116 @@
+//! How connections and networks end.
+
+use std::io::{ErrorKind, Read, Write};
+
+use super::*;
+
+#[test]
+fn dropping_without_shutdown_delivers_everything() {
+    let (mut client, server) = connection();
+    let bytes = noise(3, 700_000);
+    let received = spawn(move || read_all(server).unwrap());
+    client.write_all(&bytes).unwrap();
+    drop(client);
+    assert!(join(&received) == bytes);
+}
+
+#[test]
+fn dropping_the_last_handle_waits_until_everything_has_gone() {
+    let (client, server) = networks();
+    let listener = listen(&server);
+    let (mut stream, accepted) = connect(&client, &listener);
+    drop(client);
+    let bytes = noise(4, 700_000);
+    let received = spawn(move || read_all(accepted).unwrap());
+    stream.write_all(&bytes).unwrap();
+    // This was the last handle on the client's network: its loop and device are gone when this returns.
+    drop(stream);
+    assert!(join(&received) == bytes);
+}
+
+#[test]
+fn shutting_a_network_down_in_the_middle_of_a_transfer_loses_nothing() {
+    let (client, server) = networks();
+    let (mut stream, accepted) = connect(&client, &listen(&server));
+    let received = spawn(move || read_all(accepted).unwrap());
+    let (begun, beginning) = mpsc::channel();
+    let written = spawn(move || {
+        let bytes = noise(5, 64 * 1024);
+        let mut written = 0;
+        let error = loop {
+            match stream.write(&bytes[written % bytes.len()..]) {
+                Ok(count) => written += count,
+                Err(error) => break error.kind(),
+            }
+            if written > 1_000_000 {
+                let _ = begun.send(());
+            }
+        };
+        (written, error)
+    });
+    join(&beginning);
+    assert!(client.shutdown(PATIENCE), "everything closed in order");
+    let (written, error) = join(&written);
+    assert_eq!(error, ErrorKind::BrokenPipe);
+    let received = join(&received);
+    assert_eq!(received.len(), written);
+    assert!(received.iter().eq(noise(5, 64 * 1024).iter().cycle().take(written)));
+}
+
+#[test]
+fn shutting_down_resets_a_peer_that_does_not_close() {
+    let (client, server) = networks();
+    let (_stream, mut accepted) = connect(&client, &listen(&server));
+    assert!(!client.shutdown(Duration::from_millis(50)), "the peer never closed");
+    let error = loop {
+        // The end of the stream comes first, and then the reset.
+        match accepted.write(b"x") {
+            Ok(_) => thread::yield_now(),
+            Err(error) => break error.kind(),
+        }
+    };
+    assert_eq!(error, ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn shutting_down_ends_every_wait() {
+    let (client, server) = networks();
+    let listener = listen(&server);
+    let (stream, accepted) = connect(&client, &listener);
+    let udp = server.udp((SERVER, 0)).unwrap();
+    let waits = [
+        spawn(move || listener.accept().unwrap_err().kind()),
+        spawn(move || udp.recv_from(&mut [0; 8]).unwrap_err().kind()),
+    ];
+    let reading = spawn(move || (&accepted).read(&mut [0; 8]).map_err(|error| error.kind()));
+    let peer = spawn(move || read_all(stream).unwrap());
+    assert!(server.shutdown(PATIENCE));
+    for wait in waits {
+        assert_eq!(join(&wait), ErrorKind::NetworkDown);
+    }
+    assert_eq!(join(&peer), b"");
+    assert_eq!(join(&reading), Ok(0), "the peer closed in answer");
+}
+
+#[test]
+fn nothing_new_begins_after_a_shutdown() {
+    let (client, server) = networks();
+    let listener = listen(&server);
+    server.shutdown(PATIENCE);
+    assert_eq!(server.listen((SERVER, 0)).unwrap_err().kind(), ErrorKind::NetworkDown);
+    assert_eq!(server.udp((SERVER, 0)).unwrap_err().kind(), ErrorKind::NetworkDown);
+    assert_eq!(server.icmp().unwrap_err().kind(), ErrorKind::NetworkDown);
+    assert_eq!(server.connect("10.9.0.1:80").unwrap_err().kind(), ErrorKind::NetworkDown);
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::NetworkDown);
+    let gone = client.connect_timeout(&"10.9.0.2:80".parse().unwrap(), Duration::from_millis(50));
+    assert_eq!(gone.unwrap_err().kind(), ErrorKind::TimedOut, "the device is closed");
+}
+
+#[test]
+fn dropping_with_unread_data_resets() {
+    let (mut client, server) = connection();
+    client.write_all(b"never read").unwrap();
+    server.peek(&mut [0; 1]).unwrap();
+    drop(server);
+    assert_eq!(client.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
