@@ -14,6 +14,9 @@ mod shard;
 mod shared;
 mod waiters;
 
+#[cfg(test)]
+mod tests;
+
 pub use application::Application;
 pub use clock::Clock;
 pub use handle::Driver;

@@ -208,6 +208,12 @@ impl SharedStack {
         self.lock_for_loop()
     }
 
+    /// Threads that wait for the lock.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.inner.waiting.load(Ordering::Relaxed)
+    }
+
     pub(super) fn mailbox(&self) -> MutexGuard<'_, Mailbox> {
         self.inner.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,0 +1,156 @@
+//! Drivers on their own threads: time, sleep, and the end.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use super::*;
+use crate::device::{Cut, SocketEnd};
+use crate::driver::{Driver, Event, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn drivers() -> (Driver, Driver) {
+    let (a, b) = SocketEnd::pair(1_500).unwrap();
+    let start = |end, address: &str| {
+        Driver::start(Box::new(Cut::new(end)), Config::new(vec![address.parse().unwrap()])).unwrap()
+    };
+    (start(a, "10.9.0.1/24"), start(b, "10.9.0.2/24"))
+}
+
+/// Reports when each of its turns was, and wants the next one `every` so often.
+struct Ticker {
+    every: Option<Duration>,
+    next: Option<Instant>,
+    turns: Sender<(Option<Instant>, Instant)>,
+}
+
+impl Application for Ticker {
+    fn turn(&mut self, _: &SharedStack, now: Instant, _: &[Event]) {
+        let _ = self.turns.send((self.next, now));
+        self.next = self.every.map(|every| now + every);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.next
+    }
+}
+
+fn attach_ticker(driver: &Driver, every: Option<Duration>) -> Receiver<(Option<Instant>, Instant)> {
+    let (turns, receiver) = channel();
+    driver.shared().attach(Box::new(Ticker { every, next: None, turns }));
+    receiver
+}
+
+#[test]
+fn deadlines_are_met_to_less_than_a_millisecond() {
+    let (driver, _peer) = drivers();
+    let turns = attach_ticker(&driver, Some(Duration::from_micros(200)));
+    let lateness: Vec<_> = (0..50)
+        .filter_map(|_| {
+            let (due, now) = turns.recv_timeout(PATIENCE).unwrap();
+            due.map(|due| now - due)
+        })
+        .collect();
+    // Rounding up to the millisecond would make each of them 800 µs late; a busy machine makes some.
+    let best = lateness.iter().min().unwrap();
+    assert!(*best < Duration::from_micros(500), "the best was {best:?} late");
+}
+
+#[test]
+fn an_idle_loop_sleeps() {
+    let (driver, _peer) = drivers();
+    let turns = attach_ticker(&driver, None);
+    turns.recv_timeout(PATIENCE).unwrap();
+    sleep(Duration::from_millis(100));
+    let more = turns.try_iter().count();
+    assert!(more <= 2, "{more} turns for nothing");
+}
+
+#[test]
+fn a_ring_is_a_turn() {
+    let (driver, _peer) = drivers();
+    let turns = attach_ticker(&driver, None);
+    turns.recv_timeout(PATIENCE).unwrap();
+    for _ in 0..10 {
+        while turns.try_recv().is_ok() {}
+        driver.shared().ringer().ring();
+        turns.recv_timeout(PATIENCE).unwrap();
+    }
+}
+
+#[test]
+fn stopping_an_idle_driver_is_in_order_and_drops_its_applications() {
+    let (driver, _peer) = drivers();
+    let turns = attach_ticker(&driver, None);
+    turns.recv_timeout(PATIENCE).unwrap();
+    assert!(driver.stop(PATIENCE));
+    assert!(turns.iter().count() < 10, "the sender is gone, or this would never end");
+    assert!(driver.shared().is_stopped());
+    assert!(driver.stop(PATIENCE), "once more does no harm");
+}
+
+#[test]
+fn stopping_waits_for_connections_that_close_meanwhile() {
+    let (client, server) = drivers();
+    let listener = listen(server.shared());
+    let here = connect(client.shared());
+    let there = loop {
+        if let Ok((there, _)) = server.shared().with(|stack| stack.accept(listener)) {
+            break there;
+        }
+        std::thread::yield_now();
+    };
+    let (client, server) = (Arc::new(client), Arc::new(server));
+    let closing = {
+        let ends = [(Arc::clone(&client), here), (Arc::clone(&server), there)];
+        std::thread::spawn(move || {
+            sleep(Duration::from_millis(50));
+            for (driver, socket) in ends {
+                let now = driver.shared().now();
+                driver.shared().with(|stack| stack.close(now, socket)).unwrap();
+            }
+        })
+    };
+    assert!(server.stop(PATIENCE));
+    closing.join().unwrap();
+    client.stop(Duration::ZERO);
+}
+
+#[test]
+fn stopping_resets_what_is_still_open_at_the_limit() {
+    let (client, server) = drivers();
+    let listener = listen(server.shared());
+    let here = connect(client.shared());
+    while server.shared().with(|stack| stack.accept(listener)).is_err() {
+        std::thread::yield_now();
+    }
+    assert!(!server.stop(Duration::from_millis(20)));
+    let waiter = client.shared().waiters().register(here);
+    loop {
+        let ticket = waiter.ticket(crate::driver::Direction::Read);
+        if client.shared().with(|stack| stack.error(here)).unwrap().is_some() {
+            break;
+        }
+        waiter.wait(ticket, client.shared().clock(), None);
+    }
+    let error = client.shared().with(|stack| stack.error(here));
+    assert_eq!(error, Ok(Some(crate::driver::Error::ConnectionReset)));
+}
+
+/// Stops its own driver.
+struct Quitter(Arc<Driver>, Sender<bool>);
+
+impl Application for Quitter {
+    fn turn(&mut self, _: &SharedStack, _: Instant, _: &[Event]) {
+        let _ = self.1.send(self.0.stop(PATIENCE));
+    }
+}
+
+#[test]
+fn an_application_may_stop_its_own_driver() {
+    let (driver, _peer) = drivers();
+    let driver = Arc::new(driver);
+    let (sender, receiver) = channel();
+    driver.shared().attach(Box::new(Quitter(Arc::clone(&driver), sender)));
+    assert!(!receiver.recv_timeout(PATIENCE).unwrap(), "only ordered so far");
+    assert!(driver.stop(PATIENCE));
+}
