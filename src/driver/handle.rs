@@ -18,8 +18,17 @@ use crate::stack::{Config, Duration, Pool, Seed, Stack};
 pub struct Driver {
     shared: SharedStack,
     stop: StopOrder,
-    thread: Mutex<Option<JoinHandle<bool>>>,
+    thread: Mutex<LoopThread>,
     thread_id: ThreadId,
+}
+
+#[derive(Debug)]
+enum LoopThread {
+    Running(JoinHandle<bool>),
+    /// With or without resets at the end.
+    Ended {
+        in_order: bool,
+    },
 }
 
 impl Driver {
@@ -44,7 +53,7 @@ impl Driver {
         let event_loop = EventLoop::new(shard, poll, stop.clone())?;
         let thread = thread::Builder::new().name("longwire".into()).spawn(move || event_loop.run())?;
         let thread_id = thread.thread().id();
-        Ok(Driver { shared, stop, thread: Mutex::new(Some(thread)), thread_id })
+        Ok(Driver { shared, stop, thread: Mutex::new(LoopThread::Running(thread)), thread_id })
     }
 
     /// The handle for application threads, and for attaching applications.
@@ -56,20 +65,24 @@ impl Driver {
     /// thread and closes the device. `true` if nothing had to be reset.
     ///
     /// It closes nothing by itself while it waits: to stop accepting, and to close what is open, is for those who
-    /// opened it. Called by an application in the loop it gives the order and returns at once, with `false`.
+    /// opened it. A second call can only shorten the time. Called by an application in the loop it gives the order and
+    /// returns at once, with `false`.
     pub fn stop(&self, timeout: Duration) -> bool {
         self.stop.give(self.shared.now() + timeout);
         self.shared.ringer().ring();
         if thread::current().id() == self.thread_id {
             return false;
         }
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        thread.is_none_or(|thread| {
-            thread.join().unwrap_or_else(|_| {
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_order = match std::mem::replace(&mut *thread, LoopThread::Ended { in_order: false }) {
+            LoopThread::Ended { in_order } => in_order,
+            LoopThread::Running(thread) => thread.join().unwrap_or_else(|_| {
                 log::error!("the loop had panicked");
                 false
-            })
-        })
+            }),
+        };
+        *thread = LoopThread::Ended { in_order };
+        in_order
     }
 }
 

@@ -84,6 +84,9 @@ impl SharedStack {
 
     /// Calls `f` with the stack, under the lock. What it gave the stack to send goes out before this returns, unless
     /// the loop is awake and does it at the end of its turn.
+    ///
+    /// `f` should be short, and must not come back here (nor drop a socket of [`net`](crate::net)): it would wait for
+    /// itself.
     pub fn with<R>(&self, f: impl FnOnce(&mut Stack) -> R) -> R {
         let mut core = self.lock();
         let result = f(&mut core.stack);
