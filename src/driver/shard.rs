@@ -8,7 +8,7 @@ use super::residents::Residents;
 use super::shared::{AWAKE, Core, FOREVER};
 use super::{Clock, Ringer, SharedStack};
 use crate::device::Device;
-use crate::stack::{Chunk, Event, Flushed, Instant, Readiness, Stack};
+use crate::stack::{Chunk, Event, Flushed, Instant, Stack};
 
 /// Most packets read in one turn: enough to batch, few enough for timers and applications not to wait.
 const PACKET_BUDGET: usize = 64;
@@ -199,18 +199,8 @@ fn coalesce(events: &mut Vec<Event>) {
     events.dedup_by(|later, earlier| {
         let same = later.socket == earlier.socket;
         if same {
-            earlier.kinds = union(earlier.kinds, later.kinds);
+            earlier.kinds |= later.kinds;
         }
         same
     });
-}
-
-fn union(one: Readiness, other: Readiness) -> Readiness {
-    Readiness {
-        readable: one.readable | other.readable,
-        writable: one.writable | other.writable,
-        connected: one.connected | other.connected,
-        closed: one.closed | other.closed,
-        failed: one.failed | other.failed,
-    }
 }

@@ -24,7 +24,9 @@ impl Stack {
         }
         let finished = tcp.connection.is_finished();
         let waiting = tcp.connection.time_wait();
-        if tcp.live && (finished || waiting.is_some()) {
+        // All that was written has arrived, and nobody is there to read: what is left is the peer's affair.
+        let delivered = tcp.connection.is_orphan() && tcp.connection.state() == State::FinWait2;
+        if tcp.live && (finished || waiting.is_some() || delivered) {
             tcp.live = false;
             self.live -= 1;
         }

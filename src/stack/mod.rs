@@ -182,8 +182,8 @@ impl Stack {
         self.env.addresses.as_slice()
     }
 
-    /// Connections not yet finished: what a graceful shutdown waits for. Those that close in the background count,
-    /// those in TIME-WAIT do not.
+    /// Connections not yet finished: what a graceful shutdown waits for. Those that close in the background count until
+    /// the peer has acknowledged everything, our FIN included (FIN-WAIT-2); those in TIME-WAIT do not.
     pub fn live_connections(&self) -> usize {
         self.live
     }

@@ -43,7 +43,7 @@ pub(super) struct TcpSocket {
     pub(super) stage: Stage,
     /// Whether segments of its 4-tuple come here.
     pub(super) in_demux: bool,
-    /// Whether it counts as alive: neither finished nor in TIME-WAIT.
+    /// Whether it counts as alive: not finished, not in TIME-WAIT, and no orphan in FIN-WAIT-2.
     pub(super) live: bool,
 }
 

@@ -28,18 +28,19 @@ impl Stack {
         Ok(())
     }
 
-    /// Ends every connection with a reset, orphans included, and closes every listener: the stack is going away. The
-    /// resets go out at the next `poll_transmit`.
+    /// Ends every [live](Stack::live_connections) connection with a reset and closes every listener: the stack is going
+    /// away. The resets go out at the next `poll_transmit`. To one that has delivered everything a reset could only do
+    /// harm: the peer might throw away what it has not read.
     pub fn abort_all(&mut self) {
         let indices: Vec<_> = self.sockets.iter().map(|(index, _)| index).collect();
         for index in indices {
             match self.sockets.at_mut(index).map(|entry| &mut entry.socket) {
                 Some(Socket::Listener(_)) => self.close_listener(index),
-                Some(Socket::Tcp(tcp)) => {
+                Some(Socket::Tcp(tcp)) if tcp.live => {
                     tcp.connection.abort(Error::ConnectionAborted);
                     self.touch(index);
                 }
-                Some(Socket::Udp(_) | Socket::Ping(_)) | None => {}
+                Some(Socket::Tcp(_) | Socket::Udp(_) | Socket::Ping(_)) | None => {}
             }
         }
     }

@@ -43,6 +43,8 @@ impl Bench {
         let here = connect(self.client.shared());
         self.settle();
         let (there, _) = self.server.shared().with(|stack| stack.accept(listener)).unwrap();
+        // Whatever there is to tell about the handshake is told.
+        self.settle();
         (here, there)
     }
 
@@ -53,7 +55,8 @@ impl Bench {
 
 fn shard(device: WholeEnd, address: &str) -> (Shard, Arc<AtomicUsize>) {
     let clock = Clock::start();
-    let config = Config::new(vec![address.parse().unwrap()]);
+    let mut config = Config::new(vec![address.parse().unwrap()]);
+    config.socket.nodelay = true;
     let stack = Stack::new(config, Seed::from_u64(1), Pool::new(), clock.now());
     let rings = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&rings);

@@ -15,7 +15,7 @@ use super::{Network, TcpListener, TcpStream};
 use crate::device::{Cut, SocketEnd};
 use crate::driver::Device;
 
-/// Longer than anything here takes on the slowest machine; a test that hangs fails after this.
+/// Longer than anything here takes on the slowest machine: a thread that hangs is given up after this.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const SERVER: &str = "10.9.0.2";

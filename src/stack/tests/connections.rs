@@ -148,6 +148,25 @@ fn abort_all_ends_orphans_and_listeners_too() {
 }
 
 #[test]
+fn an_orphan_that_has_delivered_everything_does_not_count_and_is_not_reset() {
+    let mut pair = Pair::new();
+    let listener = pair.server.stack.listen(at("10.0.0.1", 80), ListenOptions::default()).unwrap();
+    let (c, s) = pair.connect(listener);
+    pair.client.stack.write(c, b"the last words").unwrap();
+    pair.client.stack.close(pair.client.now, c).unwrap();
+    assert_eq!(pair.client.stack.live_connections(), 1, "nothing has arrived yet");
+    pair.exchange();
+    assert_eq!(pair.client.stack.live_connections(), 0, "FIN-WAIT-2");
+    pair.client.stack.abort_all();
+    pair.exchange();
+    assert_eq!(pair.server.read_all(s), b"the last words");
+    pair.server.stack.close(pair.server.now, s).unwrap();
+    pair.exchange();
+    assert_eq!((pair.client.stack.live_connections(), pair.server.stack.live_connections()), (0, 0));
+    pair.client.stack.check_invariants().unwrap();
+}
+
+#[test]
 fn rfc_2525_2_17_close_with_unread_data_resets() {
     let mut pair = Pair::new();
     let listener = pair.server.stack.listen(at("10.0.0.1", 80), ListenOptions::default()).unwrap();
