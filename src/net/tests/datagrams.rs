@@ -6,7 +6,7 @@ use super::*;
 
 #[test]
 fn a_datagram_is_answered() {
-    let (client, server) = networks();
+    let (client, server, _end) = networks();
     let socket = server.udp((SERVER, 0)).unwrap();
     let address = socket.local_addr().unwrap();
     let served = spawn(move || {
@@ -24,7 +24,7 @@ fn a_datagram_is_answered() {
 
 #[test]
 fn without_a_datagram_the_timeout_ends_the_wait() {
-    let (_client, server) = networks();
+    let (_client, server, _end) = networks();
     let socket = server.udp((SERVER, 0)).unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(30))).unwrap();
     assert_eq!(socket.recv_from(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
@@ -34,7 +34,7 @@ fn without_a_datagram_the_timeout_ends_the_wait() {
 
 #[test]
 fn a_ping_is_answered_in_both_families() {
-    let (client, _server) = networks();
+    let (client, _server, _end) = networks();
     for address in [SERVER, "fd09::2"] {
         let time = client.ping(address.parse().unwrap(), PATIENCE).unwrap();
         assert!((Duration::from_nanos(1)..PATIENCE).contains(&time), "{address}: {time:?}");
@@ -43,7 +43,7 @@ fn a_ping_is_answered_in_both_families() {
 
 #[test]
 fn a_ping_to_nobody_times_out() {
-    let (client, _server) = networks();
+    let (client, _server, _end) = networks();
     let error = client.ping("10.9.0.77".parse().unwrap(), Duration::from_millis(30)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
 }

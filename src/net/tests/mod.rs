@@ -21,25 +21,38 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const SERVER: &str = "10.9.0.2";
 
 /// Two networks over a cable that an event loop can wait on, 10.9.0.1 and 10.9.0.2.
-fn networks() -> (Network, Network) {
+fn networks() -> (Network, Network, End) {
     let (a, b) = SocketEnd::pair(1_500).unwrap();
     networks_over(Cut::new(a), Cut::new(b))
 }
 
-fn networks_over(a: impl Device + 'static, b: impl Device + 'static) -> (Network, Network) {
+fn networks_over(a: impl Device + 'static, b: impl Device + 'static) -> (Network, Network, End) {
     let start = |device: Box<dyn Device>, addresses: [&str; 2]| {
         let builder = Network::builder(device).address(addresses[0].parse().unwrap());
         builder.address(addresses[1].parse().unwrap()).start().unwrap()
     };
     let client = start(Box::new(a), ["10.9.0.1/24", "fd09::1/64"]);
     let server = start(Box::new(b), ["10.9.0.2/24", "fd09::2/64"]);
-    (client, server)
+    let end = End(vec![client.clone(), server.clone()]);
+    (client, server, end)
 }
 
-/// A connection and the networks at its ends: (client, server).
-fn connection() -> (TcpStream, TcpStream) {
-    let (client, server) = networks();
-    connect(&client, &listen(&server))
+/// A connection between two networks: (client, server).
+fn connection() -> (TcpStream, TcpStream, End) {
+    let (client, server, end) = networks();
+    let (stream, accepted) = connect(&client, &listen(&server));
+    (stream, accepted, end)
+}
+
+/// The end of a test: its networks stop at once. Dropped one after the other, the second would wait for the first.
+struct End(Vec<Network>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        for network in &self.0 {
+            network.shutdown(Duration::ZERO);
+        }
+    }
 }
 
 fn listen(network: &Network) -> TcpListener {

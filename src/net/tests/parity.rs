@@ -80,7 +80,7 @@ macro_rules! program {
 fn a_program_for_std_net_sees_the_same() {
     let _alone = default_network();
     let theirs = program!(std::net, "127.0.0.1");
-    let (_client, server) = networks();
+    let (_client, server, _end) = networks();
     Network::set_default(server);
     let ours = program!(crate::net, SERVER);
     Network::set_default(None);

@@ -9,7 +9,7 @@ use super::*;
 
 #[test]
 fn an_echo_goes_round() {
-    let (mut client, mut server) = connection();
+    let (mut client, mut server, _end) = connection();
     client.write_all(b"ping").unwrap();
     let mut buffer = [0; 16];
     assert_eq!(server.read(&mut buffer).unwrap(), 4);
@@ -20,7 +20,7 @@ fn an_echo_goes_round() {
 
 #[test]
 fn addresses_are_those_of_the_other_end() {
-    let (client, server) = connection();
+    let (client, server, _end) = connection();
     assert_eq!(client.peer_addr().unwrap(), server.local_addr().unwrap());
     assert_eq!(server.peer_addr().unwrap(), client.local_addr().unwrap());
     assert_eq!(client.local_addr().unwrap().ip().to_string(), "10.9.0.1");
@@ -28,7 +28,7 @@ fn addresses_are_those_of_the_other_end() {
 
 #[test]
 fn ipv6_works_alike() {
-    let (client, server) = networks();
+    let (client, server, _end) = networks();
     let listener = server.listen("[fd09::2]:0").unwrap();
     let (mut stream, accepted) = connect(&client, &listener);
     stream.write_all(b"six").unwrap();
@@ -38,7 +38,7 @@ fn ipv6_works_alike() {
 
 #[test]
 fn one_direction_closes_and_the_other_goes_on() {
-    let (mut client, mut server) = connection();
+    let (mut client, mut server, _end) = connection();
     client.write_all(b"request").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(client.write(b"more").unwrap_err().kind(), ErrorKind::BrokenPipe);
@@ -50,13 +50,13 @@ fn one_direction_closes_and_the_other_goes_on() {
 
 #[test]
 fn nobody_listens_is_refused() {
-    let (client, _server) = networks();
+    let (client, _server, _end) = networks();
     assert_eq!(client.connect((SERVER, 81)).unwrap_err().kind(), ErrorKind::ConnectionRefused);
 }
 
 #[test]
 fn a_silent_host_times_out() {
-    let (client, _server) = networks();
+    let (client, _server, _end) = networks();
     let silent = SocketAddr::new("10.9.0.77".parse().unwrap(), 80);
     let error = client.connect_timeout(&silent, Duration::from_millis(50)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
@@ -74,7 +74,7 @@ fn a_family_without_an_address_is_unreachable() {
 #[test]
 #[allow(clippy::disallowed_methods, reason = "measures how long a call blocks")]
 fn a_read_timeout_is_a_would_block_that_took_its_time() {
-    let (mut client, mut server) = connection();
+    let (mut client, mut server, _end) = connection();
     let timeout = Duration::from_millis(60);
     client.set_read_timeout(Some(timeout)).unwrap();
     assert_eq!(client.try_clone().unwrap().read_timeout().unwrap(), Some(timeout));
@@ -88,7 +88,7 @@ fn a_read_timeout_is_a_would_block_that_took_its_time() {
 
 #[test]
 fn a_write_timeout_ends_waiting_for_a_peer_that_does_not_read() {
-    let (mut client, server) = connection();
+    let (mut client, server, _end) = connection();
     client.set_write_timeout(Some(Duration::from_millis(60))).unwrap();
     let bytes = vec![0; 64 * 1024];
     let error = (0..1_000).find_map(|_| client.write(&bytes).err()).unwrap();
@@ -98,7 +98,7 @@ fn a_write_timeout_ends_waiting_for_a_peer_that_does_not_read() {
 
 #[test]
 fn a_timeout_of_zero_is_refused() {
-    let (client, _server) = connection();
+    let (client, _server, _end) = connection();
     for refused in
         [client.set_read_timeout(Some(Duration::ZERO)), client.set_write_timeout(Some(Duration::ZERO))]
     {
@@ -109,7 +109,7 @@ fn a_timeout_of_zero_is_refused() {
 
 #[test]
 fn a_nonblocking_connection_never_waits() {
-    let (mut client, mut server) = connection();
+    let (mut client, mut server, _end) = connection();
     client.set_nonblocking(true).unwrap();
     assert_eq!(client.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
     assert_eq!(client.peek(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
@@ -122,7 +122,7 @@ fn a_nonblocking_connection_never_waits() {
 
 #[test]
 fn a_nonblocking_listener_never_waits() {
-    let (client, server) = networks();
+    let (client, server, _end) = networks();
     let listener = listen(&server);
     listener.set_nonblocking(true).unwrap();
     assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
@@ -132,7 +132,7 @@ fn a_nonblocking_listener_never_waits() {
 
 #[test]
 fn peeking_leaves_what_it_shows() {
-    let (mut client, mut server) = connection();
+    let (mut client, mut server, _end) = connection();
     client.write_all(b"once").unwrap();
     let mut buffer = [0; 8];
     assert_eq!(server.peek(&mut buffer).unwrap(), 4);
@@ -142,7 +142,7 @@ fn peeking_leaves_what_it_shows() {
 
 #[test]
 fn slices_are_written_together() {
-    let (client, server) = connection();
+    let (client, server, _end) = connection();
     let slices = [IoSlice::new(b"head "), IoSlice::new(b""), IoSlice::new(b"body")];
     assert_eq!((&client).write_vectored(&slices).unwrap(), 9);
     drop(client);
@@ -151,7 +151,7 @@ fn slices_are_written_together() {
 
 #[test]
 fn chunks_go_through_whole() {
-    let (client, server) = connection();
+    let (client, server, _end) = connection();
     let bytes = noise(1, 40_000);
     client.write_chunk(Chunk::from(bytes.clone())).unwrap();
     drop(client);
@@ -164,7 +164,7 @@ fn chunks_go_through_whole() {
 
 #[test]
 fn options_are_shared_by_clones() {
-    let (client, _server) = connection();
+    let (client, _server, _end) = connection();
     assert!(!client.nodelay().unwrap());
     client.try_clone().unwrap().set_nodelay(true).unwrap();
     assert!(client.nodelay().unwrap());
@@ -175,7 +175,7 @@ fn options_are_shared_by_clones() {
 
 #[test]
 fn a_reset_is_an_error_that_is_taken_once() {
-    let (client, mut server) = connection();
+    let (client, mut server, _end) = connection();
     client.set_reset_on_drop(true);
     drop(client);
     assert_eq!(server.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::ConnectionReset);
@@ -186,7 +186,7 @@ fn a_reset_is_an_error_that_is_taken_once() {
 
 #[test]
 fn a_reader_and_a_writer_share_a_connection() {
-    let (client, server) = connection();
+    let (client, server, _end) = connection();
     let reader = client.try_clone().unwrap();
     let answer = spawn(move || read_all(reader).unwrap());
     let echo = spawn(move || std::io::copy(&mut &server, &mut &server).unwrap());
@@ -199,7 +199,7 @@ fn a_reader_and_a_writer_share_a_connection() {
 
 #[test]
 fn a_network_reaches_itself() {
-    let (_client, server) = networks();
+    let (_client, server, _end) = networks();
     let (mut one, other) = connect(&server, &listen(&server));
     one.write_all(b"myself").unwrap();
     drop(one);
@@ -208,7 +208,7 @@ fn a_network_reaches_itself() {
 
 #[test]
 fn a_taken_port_is_in_use_and_a_foreign_address_not_available() {
-    let (_client, server) = networks();
+    let (_client, server, _end) = networks();
     let listener = listen(&server);
     let again = server.listen(listener.local_addr().unwrap()).unwrap_err();
     assert_eq!(again.kind(), ErrorKind::AddrInUse);

@@ -28,14 +28,14 @@ fn exchange(client: TcpStream, server: TcpStream, len: usize) {
 
 #[test]
 fn sixteen_megabytes_each_way_over_a_cable_that_is_often_full() {
-    let (client, server) = connection();
+    let (client, server, _end) = connection();
     exchange(client, server, 16 * MEGABYTE);
 }
 
 #[test]
 fn sixteen_megabytes_each_way_in_super_packets() {
     let (a, b) = whole_pair(1_500);
-    let (client, server) = networks_over(a, b);
+    let (client, server, _end) = networks_over(a, b);
     let (client, server) = connect(&client, &listen(&server));
     exchange(client, server, 16 * MEGABYTE);
 }
@@ -43,14 +43,14 @@ fn sixteen_megabytes_each_way_in_super_packets() {
 #[test]
 fn a_device_without_a_descriptor_is_looked_at_all_the_same() {
     let (a, b) = pair(1_500);
-    let (client, server) = networks_over(a, b);
+    let (client, server, _end) = networks_over(a, b);
     let (client, server) = connect(&client, &listen(&server));
     exchange(client, server, MEGABYTE);
 }
 
 #[test]
 fn several_threads_accept_from_one_listener() {
-    let (client, server) = networks();
+    let (client, server, _end) = networks();
     let listener = listen(&server);
     let address = listener.local_addr().unwrap();
     let acceptors: Vec<_> = (0..4)
@@ -74,7 +74,7 @@ fn several_threads_accept_from_one_listener() {
 #[test]
 fn two_hundred_connections_at_once() {
     const CONNECTIONS: usize = 200;
-    let (client, server) = networks();
+    let (client, server, _end) = networks();
     let listener = listen(&server);
     let address = listener.local_addr().unwrap();
     let echo = spawn(move || {
