@@ -34,7 +34,7 @@ fn help_and_version_come_on_standard_output() {
         let help = longwire(arguments);
         let shown = text(&help.stdout);
         assert!(help.status.success() && shown.contains("Examples:"), "{shown}");
-        for subcommand in ["get", "nc", "ping", "link"] {
+        for subcommand in ["serve", "get", "nc", "ping", "link"] {
             assert!(shown.contains(&format!("\n  {subcommand}")), "{subcommand} is missing in {shown}");
         }
     }

@@ -16,6 +16,7 @@ mod ping;
 mod plan;
 mod privileges;
 mod resolve;
+mod serve;
 mod signals;
 mod units;
 
@@ -29,6 +30,7 @@ const ABOUT: &str = "A TCP/IP stack in user space over a Linux TUN device";
 
 const EXAMPLES: &str = "\
 Examples:
+  sudo longwire serve                               http://10.9.0.2/, answered by a TCP of our own
   sudo longwire get --trace http://10.9.0.1:8000/   ask a server on this host, over a TCP of our own
   sudo longwire nc 10.9.0.1 7000                    netcat, likewise
   longwire help get                                 more about one of them";
@@ -45,6 +47,7 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(Box<serve::Serve>),
     Get(get::Get),
     Nc(nc::Nc),
     Ping(ping::Ping),
@@ -56,6 +59,7 @@ pub fn run() -> ExitCode {
     let CommandLine { log, command } = CommandLine::parse();
     logging::start(&log);
     let result = match command {
+        Command::Serve(serve) => serve.run(),
         Command::Get(get) => get.run(),
         Command::Nc(nc) => nc.run(),
         Command::Ping(ping) => ping.run(),

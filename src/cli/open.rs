@@ -148,7 +148,8 @@ fn configure(config: &mut Config, options: &StackOptions, role: Role) {
     config.socket.keep_alive = keep_alive(options, role);
 }
 
-fn keep_alive(options: &StackOptions, role: Role) -> Option<KeepAlive> {
+/// The probing of idle peers that the options ask for, or that is usual for this role.
+pub(super) fn keep_alive(options: &StackOptions, role: Role) -> Option<KeepAlive> {
     let server = KeepAlive { idle: Duration::from_secs(15), interval: Duration::from_secs(5), count: 3 };
     let default = if role == Role::Server { OrOff::On(server) } else { OrOff::Off };
     options.tcp_keep_alive.unwrap_or(default).on()

@@ -69,6 +69,23 @@ pub(super) fn count(text: &str) -> Result<u32, String> {
     text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "not a number from 1".to_owned())
 }
 
+/// A count above zero, or `off`.
+pub(super) fn count_or_off(text: &str) -> Result<OrOff<u32>, String> {
+    match text {
+        "off" => Ok(OrOff::Off),
+        _ => count(text).map(OrOff::On).map_err(|_| "not a number from 1, nor off".to_owned()),
+    }
+}
+
+/// A number of bytes up to 4 GiB: `512`, `64KiB`, `1MiB`.
+pub(super) fn size(text: &str) -> Result<u32, String> {
+    let wrong = || "not a size such as 512, 64KiB or 1MiB, below 4GiB".to_owned();
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1)];
+    let with_unit = units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)));
+    let (number, factor) = with_unit.unwrap_or((text, 1));
+    number.parse::<u32>().ok().and_then(|number| number.checked_mul(factor)).ok_or_else(wrong)
+}
+
 /// A number of bytes as people read it: `1.5 MiB`.
 pub(super) fn bytes_for_people(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
@@ -116,6 +133,20 @@ mod tests {
     fn counts_begin_with_one() {
         assert_eq!(count("1"), Ok(1));
         assert!(count("0").is_err() && count("-1").is_err() && count("x").is_err());
+        assert_eq!(count_or_off("off"), Ok(OrOff::Off));
+        assert!(count_or_off("0").is_err());
+    }
+
+    #[test]
+    fn sizes_have_binary_units() {
+        for (text, bytes) in
+            [("0", 0), ("512", 512), ("7B", 7), ("64KiB", 65_536), ("1MiB", 1 << 20), ("3GiB", 3 << 30)]
+        {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for wrong in ["", "KiB", "1KB", "1.5MiB", "4GiB", "-1", "1 MiB"] {
+            assert!(size(wrong).unwrap_err().contains("64KiB"), "{wrong}");
+        }
     }
 
     #[test]
