@@ -22,7 +22,7 @@ pub use apps::{Endpoint, Outcome, Turn};
 pub use failure::Failure;
 pub use host::{Host, HostConfig, Plan, Service};
 pub use pattern::Pattern;
-pub use scenario::{Flow, Report, Scenario, Side};
+pub use scenario::{Disturbance, Flow, Report, Scenario, Side};
 pub use script::{Ending, Habit, Pace, Script, Stream};
 pub use trace::{Seen, Step, Trace};
 pub use world::{Crossing, HostId, Pause, Rule, World};

@@ -8,8 +8,8 @@ use fastrand::Rng;
 use super::apps::Endpoint;
 use super::host::{Host, HostConfig, Plan, Service};
 use super::script::{Ending, Habit, Pace, Script, Stream};
-use super::{Failure, Pattern, Trace, World};
-use crate::device::LinkConfig;
+use super::{Failure, HostId, Pattern, Pause, Trace, World};
+use crate::device::{Chance, LinkConfig};
 use crate::stack::{self, Cidr, Duration, Instant, KeepAlive, ListenOptions, SocketOptions};
 
 mod draw;
@@ -30,8 +30,8 @@ pub struct Side {
 /// Connections from one host to a listener on the other, all with the same scripts.
 #[derive(Clone, Debug)]
 pub struct Flow {
-    /// Whether host 1 connects to host 0 instead of the other way round.
-    pub backwards: bool,
+    /// The host that connects, and the one that listens. They may be the same.
+    pub hosts: [HostId; 2],
     /// Whether it runs over IPv6.
     pub v6: bool,
     /// When each connection begins.
@@ -55,6 +55,28 @@ impl Flow {
     }
 }
 
+/// Something that happens to a world while it runs.
+#[derive(Clone, Debug)]
+pub enum Disturbance {
+    /// A host's loop does not run for a while.
+    Stall {
+        /// Which host.
+        host: HostId,
+        /// For how long.
+        how_long: Duration,
+    },
+    /// The link from this host to the other loses everything.
+    Blackout {
+        /// Which host.
+        from: HostId,
+    },
+    /// The link from this host to the other is as it was.
+    Recovery {
+        /// Which host.
+        from: HostId,
+    },
+}
+
 /// A world's description. Two hosts, a link each way, and what goes on between them.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -66,6 +88,10 @@ pub struct Scenario {
     pub links: [LinkConfig; 2],
     /// Connections.
     pub flows: Vec<Flow>,
+    /// When the world begins.
+    pub epoch: Instant,
+    /// What happens when, counted from the beginning, in order.
+    pub disturbances: Vec<(Duration, Disturbance)>,
 }
 
 /// What a world that went well tells about itself.
@@ -97,6 +123,7 @@ impl Scenario {
             host.full_chance = 0.0;
             host.refuse_chance = 0.0;
         }
+        self.disturbances.clear();
         self
     }
 
@@ -110,9 +137,12 @@ impl Scenario {
 
     /// As [`run`](Scenario::run), and gives the trace back.
     pub fn run_traced(&self, trace: Trace) -> (Result<Report, Failure>, Trace) {
-        let mut world = World::new(self.seed, trace);
-        let ran = self.populate(&mut world).and_then(|()| world.finish(Instant::ZERO + LIMIT));
-        let report = ran.and_then(|()| self.report(&world));
+        let mut world = World::beginning_at(self.epoch, self.seed, trace);
+        let report = self
+            .populate(&mut world)
+            .and_then(|()| self.disturb(&mut world))
+            .and_then(|()| world.finish(self.epoch + LIMIT))
+            .and_then(|()| self.report(&world));
         (report, world.into_trace())
     }
 
@@ -127,8 +157,26 @@ impl Scenario {
         Ok(())
     }
 
+    /// Runs the world until the last disturbance is over, or until there is nothing left to disturb.
+    fn disturb(&self, world: &mut World) -> Result<(), Failure> {
+        for (at, disturbance) in &self.disturbances {
+            if world.run(self.epoch + *at, |_| false)? == Pause::Quiet {
+                return Ok(());
+            }
+            match *disturbance {
+                Disturbance::Stall { host, how_long } => world.stall(host, how_long),
+                Disturbance::Recovery { from } => world.set_link(from, 1 - from, &self.links[from]),
+                Disturbance::Blackout { from } => {
+                    let dark = LinkConfig { loss: Chance::percent(100), ..self.links[from] };
+                    world.set_link(from, 1 - from, &dark);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn add_flow(&self, world: &mut World, index: usize, flow: &Flow) -> Result<(), Failure> {
-        let (client, server) = if flow.backwards { (1, 0) } else { (0, 1) };
+        let [client, server] = flow.hosts;
         let port = 1000 + index as u16;
         let remote = SocketAddr::new(address_of(server, flow.v6), port);
         // A client that goes away early may never have been seen by its server.
@@ -146,7 +194,7 @@ impl Scenario {
         for (number, start) in flow.starts.iter().enumerate() {
             let local = SocketAddr::new(address_of(client, flow.v6), 20_000 + port + 100 * number as u16);
             world.host_mut(client).plan(Plan {
-                at: Instant::ZERO + *start,
+                at: self.epoch + *start,
                 remote,
                 local: flow.fixed_ports.then_some(local),
                 options: Some(flow.client.options.clone()),

@@ -72,10 +72,15 @@ pub struct World {
 impl World {
     /// An empty world. Everything random in it follows from `seed`.
     pub fn new(seed: u64, trace: Trace) -> Self {
+        World::beginning_at(Instant::ZERO, seed, trace)
+    }
+
+    /// An empty world whose clock does not begin at zero.
+    pub fn beginning_at(now: Instant, seed: u64, trace: Trace) -> Self {
         World {
             seed,
             rng: Rng::with_seed(seed),
-            now: Instant::ZERO,
+            now,
             hosts: Vec::new(),
             paths: Vec::new(),
             rule: None,

@@ -3,7 +3,7 @@
 use longwire::device::{Chance, LinkConfig};
 use longwire::sim::{Ending, Flow, Habit, HostConfig, Pace, Pattern, Scenario, Script, Side, Stream};
 use longwire::tcp::{self, SocketOptions};
-use longwire::time::Duration;
+use longwire::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use crate::pair::config;
@@ -62,7 +62,7 @@ prop_compose! {
         server in side(down, up, false, Ending::Second),
     ) -> Scenario {
         let flow = Flow {
-            backwards: false,
+            hosts: [0, 1],
             v6,
             starts: vec![Duration::ZERO],
             fixed_ports: false,
@@ -71,7 +71,14 @@ prop_compose! {
             client,
             server,
         };
-        Scenario { seed, hosts: hosts.into(), links: links.into(), flows: vec![flow] }
+        Scenario {
+            seed,
+            hosts: hosts.into(),
+            links: links.into(),
+            flows: vec![flow],
+            epoch: Instant::ZERO,
+            disturbances: Vec::new(),
+        }
     }
 }
 

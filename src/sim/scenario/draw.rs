@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use super::*;
-use crate::device::{Chance, Limit};
+use crate::device::Limit;
 use crate::stack::TcpConfig;
 
 /// Calls that an application needs at most for its bytes, and pauses that it makes at most: small writes and long
@@ -19,7 +19,29 @@ pub(super) fn scenario(seed: u64) -> Scenario {
     let least_mtu = if flows.iter().any(|flow| flow.v6) { 1280 } else { 576 };
     let tcp = tcp_config(&mut rng, harshness);
     let hosts = [0, 1].map(|index| host(&mut rng, index, least_mtu, &tcp));
-    Scenario { seed, hosts, links, flows }
+    // Some worlds begin late: clocks of 32 bits wrap after 50 days.
+    let epoch = if rng.bool() { Instant::ZERO } else { Instant::from_secs(rng.u64(0..10_000_000)) };
+    let disturbances = disturbances(&mut rng, harshness);
+    Scenario { seed, hosts, links, flows, epoch, disturbances }
+}
+
+/// Stalls and blackouts, none at all in half of the worlds.
+fn disturbances(rng: &mut Rng, harshness: Harshness) -> Vec<(Duration, Disturbance)> {
+    let mut all = Vec::new();
+    let count = if rng.bool() { rng.usize(1..=4) } else { 0 };
+    for _ in 0..count {
+        let at = Duration::from_micros(rng.u64(0..6_000_000));
+        let how_long = Duration::from_micros(log_uniform(rng, 1_000, 5_000_000));
+        let host = rng.usize(0..2);
+        if harshness == Harshness::Harsh && rng.bool() {
+            all.push((at, Disturbance::Blackout { from: host }));
+            all.push((at + how_long, Disturbance::Recovery { from: host }));
+        } else {
+            all.push((at, Disturbance::Stall { host, how_long }));
+        }
+    }
+    all.sort_by_key(|(at, _)| *at);
+    all
 }
 
 /// How bad the links may be.
@@ -122,7 +144,7 @@ fn flow(rng: &mut Rng, harshness: Harshness) -> Flow {
     }
     let connections = if rude { 1 } else { rng.usize(1..=3) };
     Flow {
-        backwards: rng.bool(),
+        hosts: *pick(rng, &[[0, 1], [0, 1], [0, 1], [1, 0], [1, 0], [1, 0], [0, 0]]),
         v6: rng.bool(),
         starts: (0..connections).map(|_| Duration::from_micros(rng.u64(0..2_000_000))).collect(),
         fixed_ports: rng.bool(),
@@ -201,8 +223,8 @@ fn socket_options(rng: &mut Rng, harshness: Harshness, rude: bool) -> SocketOpti
     SocketOptions {
         nodelay: rng.bool(),
         keep_alive,
-        send_buffer: log_uniform(rng, 2_048, 1_048_576) as usize,
-        receive_buffer: log_uniform(rng, 4_096, 1_048_576) as usize,
+        send_buffer: log_uniform(rng, 1_000, 1_048_576) as usize,
+        receive_buffer: log_uniform(rng, 1_000, 1_048_576) as usize,
         ..SocketOptions::default()
     }
 }
