@@ -4,6 +4,7 @@ use super::congestion::{Ack, CongestionControl};
 use super::connection::{Arrival, Connection};
 use super::input::{DROP, NEXT, Step};
 use super::recovery::Phase;
+use super::sent_log::Acked;
 use super::{Context, State, reset_for};
 use crate::time::Duration;
 use crate::wire::{SeqNumber, TcpFlags, TcpHeader};
@@ -38,7 +39,9 @@ impl Connection {
             return Step::Break(reset_for(segment, arrival.payload.len()));
         }
         self.snd_una = self.iss + 1;
-        if let Some(rtt) = self.echoed_rtt(arrival) {
+        // Karn: once the SYN-ACK was sent twice, its acknowledgment may have been lost in between.
+        let once = self.retries == 0 && !self.rtt.is_after_lost_syn();
+        if let Some(rtt) = self.echoed_rtt(arrival).filter(|_| once) {
             self.rtt.sample(rtt);
         }
         self.set_send_window(segment);
@@ -117,8 +120,7 @@ impl Connection {
         }
         self.look_for_losses(cx);
 
-        let sample = acked.sample.map(|sent_at| arrival.meta.received_at - sent_at);
-        if let Some(rtt) = sample.or_else(|| self.echoed_rtt(arrival)) {
+        if let Some(rtt) = self.measured_rtt(&acked, arrival) {
             self.rtt.sample(rtt);
         }
         if !matches!(phase, Phase::Fast(_)) {
@@ -127,6 +129,20 @@ impl Connection {
             self.congestion.on_ack(&ack);
         }
         self.note_room();
+    }
+
+    /// The round-trip time of what was just acknowledged. Of something sent twice (Karn), the echoed timestamp tells
+    /// which one is meant; only the second measures the path. An echo of the first says that it has arrived, but not
+    /// how many acknowledgments of it were lost meanwhile, which is no time that the path takes.
+    fn measured_rtt(&self, acked: &Acked, arrival: &Arrival<'_>) -> Option<Duration> {
+        match acked.resent_at {
+            None => acked.sample.map(|sent_at| arrival.meta.received_at - sent_at),
+            Some(resent_at) => {
+                let tick = Duration::from_millis(1);
+                let possible = arrival.meta.received_at - resent_at + tick;
+                self.echoed_rtt(arrival).filter(|&rtt| rtt <= possible)
+            }
+        }
     }
 
     /// The round-trip time by the echoed timestamp (RFC 7323 4.1): unlike that of the sent log it is not ambiguous
@@ -186,12 +202,15 @@ impl Connection {
 
     /// RFC 6298 5.2, 5.3.
     fn update_timer_after_ack(&mut self, cx: &Context<'_>, segment: &TcpHeader) {
-        if self.in_flight() == 0 {
-            if self.snd_wnd > 0 || !self.has_unsent() {
-                self.timers.retransmit.clear();
+        let progress = segment.ack == self.snd_una && self.last_progress == cx.now;
+        if self.in_flight() > 0 {
+            if progress {
+                self.restart_retransmit_timer(cx);
             }
-        } else if segment.ack == self.snd_una && self.last_progress == cx.now {
-            self.restart_retransmit_timer(cx);
+        } else if !self.has_unsent() || (progress && self.snd_wnd > 0) {
+            // With nothing under way the timer waits for a window worth using (persist, and the override of RFC 1122
+            // 4.2.3.4); an acknowledgment that brings nothing new must not put it off.
+            self.timers.retransmit.clear();
         }
     }
 

@@ -36,6 +36,8 @@ impl Sent {
 pub(super) struct Acked {
     /// When the newest segment that it covers was sent, unless one of those was sent twice (Karn's rule).
     pub(super) sample: Option<Instant>,
+    /// When the last of what was sent twice went out, if something it covers was.
+    pub(super) resent_at: Option<Instant>,
     /// Bytes that left the network now: SACKed ones had left before.
     pub(super) delivered: u32,
 }
@@ -80,17 +82,18 @@ impl SentLog {
     /// Removes what lies below `ack`.
     pub(super) fn acknowledge(&mut self, ack: SeqNumber) -> Acked {
         let mut acked = Acked::default();
-        let mut ambiguous = false;
         while let Some(head) = self.entries.front_mut() {
             if head.seq.ge(ack) {
                 break;
             }
             let covered = head.len.min(ack - head.seq);
-            ambiguous |= head.retransmitted;
-            acked.sample = Some(head.sent_at);
+            if head.retransmitted {
+                acked.resent_at = acked.resent_at.max(Some(head.sent_at));
+            }
             if head.sacked {
                 self.sacked -= covered;
             } else {
+                acked.sample = Some(head.sent_at);
                 acked.delivered += covered;
             }
             if head.lost {
@@ -103,7 +106,7 @@ impl SentLog {
             }
             self.entries.pop_front();
         }
-        if ambiguous {
+        if acked.resent_at.is_some() {
             acked.sample = None;
         }
         acked
@@ -296,7 +299,7 @@ mod tests {
     fn an_acknowledgment_samples_the_newest_segment_it_covers() {
         let mut log = log();
         let acked = log.acknowledge(SeqNumber(1100));
-        assert_eq!(acked, Acked { sample: Some(Instant::from_millis(2)), delivered: 1100 });
+        assert_eq!(acked, Acked { sample: Some(Instant::from_millis(2)), resent_at: None, delivered: 1100 });
         log.check(SeqNumber(1100), SeqNumber(1150)).unwrap();
     }
 

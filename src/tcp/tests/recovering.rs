@@ -1,4 +1,5 @@
 use super::*;
+use crate::wire::Timestamps;
 
 #[test]
 fn rfc_6298_5_4_the_oldest_segment_is_sent_again() {
@@ -158,4 +159,32 @@ fn karn_a_retransmitted_segment_measures_nothing() {
     let before = rig.connection.info(&rig.config).srtt;
     rig.send(ack(1, 101), b"");
     assert_eq!(rig.connection.info(&rig.config).srtt, before);
+}
+
+/// The first copy arrived, the acknowledgments of it and of the second were lost: the third draws an echo of the
+/// first, half a minute old.
+#[test]
+fn karn_an_echo_of_the_first_of_several_copies_measures_nothing() {
+    let offer = TcpOptions { timestamps: Some(Timestamps { value: 500, echo: 0 }), ..TcpOptions::default() };
+    let mut rig = Rig::established_with(SocketOptions { nodelay: true, ..SocketOptions::default() }, offer);
+    let acknowledge = |rig: &mut Rig, upto: u32, echo: u32| {
+        let mut header = ack(1, upto);
+        header.options.timestamps = Some(Timestamps { value: 501, echo });
+        rig.send(header, b"");
+        rig.connection.info(&rig.config).srtt.unwrap()
+    };
+    rig.write(100);
+    let first = rig.recv_data(1, 100).header.options.timestamps.unwrap().value;
+    rig.advance(Duration::from_secs(30));
+    assert!(rig.sent.len() >= 3);
+    rig.sent.clear();
+    assert!(acknowledge(&mut rig, 101, first) <= ms(20), "as the handshake measured it");
+
+    rig.write(100);
+    rig.recv_data(101, 100);
+    let wait = rig.connection.deadline().unwrap() - rig.now;
+    rig.advance(wait);
+    let second = rig.recv_data(101, 100).header.options.timestamps.unwrap().value;
+    rig.advance(ms(90));
+    assert!(acknowledge(&mut rig, 201, second) > ms(15), "an echo of the last one does measure");
 }

@@ -114,3 +114,16 @@ fn rfc_1122_4_2_3_4_a_small_window_is_used_after_a_while() {
     rig.advance(ms(201));
     rig.recv_data(1, 300);
 }
+
+/// Acknowledgments that bring nothing new, such as answers to keep-alive probes, come more often than the timer.
+#[test]
+fn rfc_1122_4_2_3_4_the_override_is_not_put_off() {
+    let mut rig = Rig::established();
+    rig.send(window(ack(1, 1), 300), b"");
+    rig.write(5_000);
+    for _ in 0..3 {
+        rig.advance(ms(90));
+        rig.send(window(ack(1, 1), 300), b"");
+    }
+    rig.recv_data(1, 300);
+}
