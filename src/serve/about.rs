@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use ::http::Request;
 
 use super::engine::AccessLog;
-use crate::driver::{SharedStack, SocketId};
 use crate::http::{Handler, Service};
 
 /// About the connection of a request; in the request's extensions.
@@ -27,30 +26,23 @@ pub struct About {
 }
 
 /// A service that tells another one where the requests of one connection come from.
-pub(super) struct Introduction<'a> {
+pub(super) struct Introduction<'a, P> {
     service: &'a dyn Service,
-    stack: &'a SharedStack,
-    socket: SocketId,
     requests: AtomicU32,
+    peer: P,
 }
 
-impl<'a> Introduction<'a> {
-    /// For the requests that come on `socket` after the first `requests`.
-    pub(super) fn new(
-        service: &'a dyn Service,
-        stack: &'a SharedStack,
-        socket: SocketId,
-        requests: u32,
-    ) -> Self {
-        Introduction { service, stack, socket, requests: AtomicU32::new(requests) }
+impl<'a, P: Fn() -> Option<SocketAddr> + Send + Sync> Introduction<'a, P> {
+    /// For the requests of a connection after its first `requests`; `peer` is asked once for each.
+    pub(super) fn new(service: &'a dyn Service, requests: u32, peer: P) -> Self {
+        Introduction { service, requests: AtomicU32::new(requests), peer }
     }
 }
 
-impl Service for Introduction<'_> {
+impl<P: Fn() -> Option<SocketAddr> + Send + Sync> Service for Introduction<'_, P> {
     fn handler(&self, request: &mut Request<()>) -> Box<dyn Handler> {
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        let peer = self.stack.with(|stack| stack.remote_addr(self.socket));
-        let about = peer.ok().map(|peer| About { peer, request: number });
+        let about = (self.peer)().map(|peer| About { peer, request: number });
         if let Some(about) = about {
             request.extensions_mut().insert(about);
         }

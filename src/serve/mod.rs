@@ -3,6 +3,7 @@
 //! [`Server`] is the event-driven form: an [`Application`](crate::driver::Application) on the loop's own thread, for
 //! any number of connections. Handlers are [`http::Handler`](crate::http::Handler)s found by a
 //! [`Router`](crate::http::Router); they must not block.
+//! [`Files`] is the static-file service. [`threads`] is the other form: a blocking thread for each connection.
 //!
 //! ```
 //! use longwire::device;
@@ -38,14 +39,18 @@ mod builtin;
 mod config;
 mod content;
 mod engine;
+mod files;
 mod handle;
 mod server;
+mod services;
 mod stats;
 #[cfg(test)]
 mod tests;
+pub mod threads;
 
 pub use about::About;
 pub use config::Config;
+pub use files::Files;
 pub use handle::{Ended, ServerHandle};
 pub use server::{Server, StartError};
 pub use stats::Stats;

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::builtin::Builtins;
 use super::engine::{Engine, Parts};
 use super::handle::Control;
-use super::{Config, ServerHandle, Stats};
-use crate::driver::{Error, ListenOptions, SharedStack, SocketId};
+use super::services::{Kind, Services};
+use super::{Config, Files, ServerHandle, Stats};
+use crate::driver::{Error, ListenOptions, SharedStack, SocketId, Stack};
 use crate::http::Router;
 
 /// A server that is to start. See the [module](super).
@@ -16,13 +17,15 @@ use crate::http::Router;
 pub struct Server {
     config: Config,
     builtin: Option<String>,
+    files: Option<Files>,
     routes: Vec<Box<dyn FnOnce(Router) -> Router + Send>>,
+    services: Vec<(Kind, u16)>,
 }
 
 impl Server {
     /// A server without content.
     pub fn new(config: Config) -> Self {
-        Server { config, builtin: None, routes: Vec::new() }
+        Server { config, builtin: None, files: None, routes: Vec::new(), services: Vec::new() }
     }
 
     /// Adds the built-in routes (`/`, `/healthz`, `/metrics`, `/echo`, `/sha256`, `/bytes/N`), each behind `prefix`,
@@ -32,9 +35,33 @@ impl Server {
         self
     }
 
+    /// Serves the files of a directory, where no route answers.
+    pub fn files(mut self, files: Files) -> Self {
+        self.files = Some(files);
+        self
+    }
+
     /// Adds routes.
     pub fn routes(mut self, add: impl FnOnce(Router) -> Router + Send + 'static) -> Self {
         self.routes.push(Box::new(add));
+        self
+    }
+
+    /// Adds the echo service (RFC 862), over TCP and UDP, on a port of each address of the server.
+    pub fn echo(mut self, port: u16) -> Self {
+        self.services.push((Kind::Echo, port));
+        self
+    }
+
+    /// Adds the discard service (RFC 863), over TCP.
+    pub fn discard(mut self, port: u16) -> Self {
+        self.services.push((Kind::Discard, port));
+        self
+    }
+
+    /// Adds the character generator (RFC 864), over TCP.
+    pub fn chargen(mut self, port: u16) -> Self {
+        self.services.push((Kind::Chargen, port));
         self
     }
 
@@ -52,39 +79,83 @@ impl Server {
         for add in self.routes {
             router = add(router);
         }
-        let listeners = listen(stack, addresses, &self.config)?;
+        if let Some(files) = self.files {
+            router = files.add_to(router, *stack.clock());
+        }
+        let mut opened = Opened::new(stack, &self.config);
+        let listeners = opened.listeners(addresses)?;
+        let mut services = Services::new();
+        for (kind, port) in self.services {
+            let places: Vec<_> =
+                addresses.iter().map(|address| SocketAddr::new(address.ip(), port)).collect();
+            for listener in opened.listeners(&places)? {
+                services.add_listener(listener, kind);
+            }
+            if kind == Kind::Echo {
+                opened.datagrams(&places)?.into_iter().for_each(|socket| services.add_datagrams(socket));
+            }
+        }
+        opened.keep();
         let handle = ServerHandle::new(Arc::clone(&control), stack.ringer().clone(), Arc::clone(&stats));
-        let parts = Parts { config: self.config, service: Box::new(router), listeners, control, stats };
+        let service = Box::new(router);
+        let parts = Parts { config: self.config, service, listeners, services, control, stats };
         stack.attach(Box::new(Engine::new(parts, stack)));
         Ok(handle)
     }
 }
 
-/// Opens all listeners or none.
-fn listen(
-    stack: &SharedStack,
-    addresses: &[SocketAddr],
-    config: &Config,
-) -> Result<Vec<SocketId>, StartError> {
-    let options = ListenOptions {
-        backlog: config.backlog,
-        socket: Some(config.socket.clone()),
-        max_connections: Some(config.max_connections + config.reserve()),
-    };
-    let mut listeners = Vec::new();
-    for &address in addresses {
-        match stack.with(|stack| stack.listen(address, options.clone())) {
-            Ok(listener) => listeners.push(listener),
-            Err(error) => {
-                let now = stack.now();
-                for listener in listeners {
-                    let _ = stack.with(|stack| stack.close(now, listener));
-                }
-                return Err(StartError { address, error });
-            }
+/// Sockets of a server that is starting; they are closed again if it does not come to that.
+struct Opened<'a> {
+    stack: &'a SharedStack,
+    options: ListenOptions,
+    sockets: Vec<SocketId>,
+}
+
+impl<'a> Opened<'a> {
+    fn new(stack: &'a SharedStack, config: &Config) -> Self {
+        let options = ListenOptions {
+            backlog: config.backlog,
+            socket: Some(config.socket.clone()),
+            max_connections: Some(config.max_connections + config.reserve()),
+        };
+        Opened { stack, options, sockets: Vec::new() }
+    }
+
+    fn listeners(&mut self, addresses: &[SocketAddr]) -> Result<Vec<SocketId>, StartError> {
+        let options = self.options.clone();
+        self.open(addresses, |stack, address| stack.listen(address, options.clone()))
+    }
+
+    fn datagrams(&mut self, addresses: &[SocketAddr]) -> Result<Vec<SocketId>, StartError> {
+        self.open(addresses, Stack::udp_bind)
+    }
+
+    fn open(
+        &mut self,
+        addresses: &[SocketAddr],
+        open: impl Fn(&mut Stack, SocketAddr) -> Result<SocketId, Error>,
+    ) -> Result<Vec<SocketId>, StartError> {
+        let first = self.sockets.len();
+        for &address in addresses {
+            let socket = self.stack.with(|stack| open(stack, address));
+            self.sockets.push(socket.map_err(|error| StartError { address, error })?);
+        }
+        Ok(self.sockets[first..].to_vec())
+    }
+
+    /// The server has them now.
+    fn keep(mut self) {
+        self.sockets.clear();
+    }
+}
+
+impl Drop for Opened<'_> {
+    fn drop(&mut self) {
+        let now = self.stack.now();
+        for &socket in &self.sockets {
+            let _ = self.stack.with(|stack| stack.close(now, socket));
         }
     }
-    Ok(listeners)
 }
 
 /// Why a server did not start.

@@ -9,13 +9,13 @@ mod welcome;
 use std::sync::Arc;
 
 use ::http::header::CONTENT_TYPE;
-use ::http::{HeaderValue, Method, Response};
+use ::http::{HeaderValue, Method, Response, StatusCode};
 
 use self::bytes::Pattern;
 use self::echo::Echo;
 use self::sha256::Digest;
 use super::Stats;
-use super::content::{Delivery, Representation};
+use super::content::{Deliver, Delivery, Representation};
 use crate::driver::SharedStack;
 use crate::http::{Piece, Router};
 
@@ -44,9 +44,18 @@ impl Builtins {
             .get(&at("/metrics"), move |_| metrics::answer(&stack, &stats))
             .stream(Method::POST, &at("/echo"), |_| Echo::default())
             .stream(Method::POST, &at("/sha256"), |_| Digest::default())
-            .stream(Method::GET, &at("/bytes/*"), move |request| {
-                let length = request.uri().path().strip_prefix(&bytes).and_then(|n| n.parse().ok());
-                Delivery::new(length.map(|length| (Representation::new(length), Pattern)))
+            .stream(Method::GET, &at("/bytes/*"), move |_| {
+                let prefix = bytes.clone();
+                Deliver::new(move |request| {
+                    let number = request.uri().path().strip_prefix(&prefix);
+                    match number.and_then(|number| number.parse().ok()) {
+                        Some(length) => {
+                            let kind = HeaderValue::from_static("application/octet-stream");
+                            Delivery::of(request, &Representation::new(length, kind), Pattern)
+                        }
+                        None => Delivery::status(StatusCode::NOT_FOUND),
+                    }
+                })
             })
     }
 }

@@ -5,9 +5,10 @@ use std::io;
 use std::ops::Range;
 use std::task::{Context, Poll};
 
-use ::http::header::{ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE};
+use ::http::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED};
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
+use super::conditional::{Validators, Verdict, evaluate};
 use super::multipart::Multipart;
 use super::range::{Selection, select};
 use crate::http::message::Framing;
@@ -27,14 +28,32 @@ pub(in crate::serve) trait Source: Send {
 pub(in crate::serve) struct Representation {
     length: u64,
     headers: HeaderMap,
+    validators: Validators,
 }
 
 impl Representation {
-    /// Of `length` bytes of no known type.
-    pub(in crate::serve) fn new(length: u64) -> Self {
+    /// Of `length` bytes of the type `kind`, always the same.
+    pub(in crate::serve) fn new(length: u64, kind: HeaderValue) -> Self {
+        Representation::with_validators(length, kind, Validators::default())
+    }
+
+    /// One that may change, and has other `validators` then.
+    pub(in crate::serve) fn with_validators(length: u64, kind: HeaderValue, validators: Validators) -> Self {
         let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        Representation { length, headers }
+        headers.insert(CONTENT_TYPE, kind);
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if let Some(etag) = &validators.etag {
+            headers.insert(ETAG, field(etag.clone()));
+        }
+        if let Some(modified) = validators.modified {
+            headers.insert(LAST_MODIFIED, field(httpdate::fmt_http_date(modified)));
+        }
+        Representation { length, headers, validators }
+    }
+
+    /// Fields of the answer.
+    pub(in crate::serve) fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.headers
     }
 }
 
@@ -54,37 +73,81 @@ impl Part {
     }
 }
 
-/// A handler that delivers a representation, or says that there is none.
+/// An answer under way.
 pub(in crate::serve) struct Delivery<S> {
-    found: Option<(Representation, S)>,
+    source: Option<S>,
     head: Option<Response<BodySize>>,
     parts: VecDeque<Part>,
 }
 
 impl<S: Source> Delivery<S> {
-    pub(in crate::serve) fn new(found: Option<(Representation, S)>) -> Self {
-        Delivery { found, head: None, parts: VecDeque::new() }
-    }
-}
-
-impl<S: Source> Handler for Delivery<S> {
-    fn on_head(&mut self, request: Request<()>, _body: Framing) {
-        let (head, parts) = match &self.found {
-            Some((representation, _)) => plan(&request, representation),
-            None => status(StatusCode::NOT_FOUND),
+    /// What `request` wants of `representation`, whose bytes come from `source`.
+    pub(in crate::serve) fn of(request: &Request<()>, representation: &Representation, source: S) -> Self {
+        let verdict = evaluate(request, &representation.validators);
+        let selection = match verdict {
+            Verdict::NotModified => return Delivery::without_body(not_modified(representation)),
+            Verdict::Failed => return Delivery::status(StatusCode::PRECONDITION_FAILED),
+            // RFC 9110 14.2: ranges are defined for GET only.
+            Verdict::Proceed if request.method() == Method::GET => {
+                select(request.headers(), representation.length)
+            }
+            Verdict::Proceed | Verdict::Whole => Selection::Whole,
         };
-        (self.head, self.parts) = (Some(head), parts);
+        let length = representation.length;
+        let mut response = Response::new(BodySize::Known(length));
+        response.headers_mut().clone_from(&representation.headers);
+        let parts = match selection {
+            Selection::Whole if length == 0 => VecDeque::new(),
+            Selection::Whole => VecDeque::from([Part::Range(0..length)]),
+            Selection::Parts(ranges) => partial(&mut response, ranges, length),
+            Selection::Unsatisfiable => {
+                let mut refusal = Delivery::status(StatusCode::RANGE_NOT_SATISFIABLE);
+                refusal.set(CONTENT_RANGE, field(format!("bytes */{length}")));
+                return refusal;
+            }
+        };
+        Delivery { source: Some(source), head: Some(response), parts }
     }
 
-    fn poll_response(&mut self, cx: &mut Context<'_>, budget: usize) -> Poll<Step> {
+    /// An answer that says its status and nothing else.
+    pub(in crate::serve) fn status(status: StatusCode) -> Self {
+        let text = format!("{} {}\n", status.as_str(), status.canonical_reason().unwrap_or_default());
+        let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+        Delivery::text(status, kind, text)
+    }
+
+    /// A short answer.
+    pub(in crate::serve) fn text(status: StatusCode, kind: HeaderValue, text: String) -> Self {
+        let mut response = Response::new(BodySize::Known(text.len() as u64));
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        Delivery {
+            source: None,
+            head: Some(response),
+            parts: VecDeque::from([Part::Text(text.into_bytes())]),
+        }
+    }
+
+    /// An answer that is only a head.
+    pub(in crate::serve) fn without_body(head: Response<()>) -> Self {
+        Delivery { source: None, head: Some(head.map(|()| BodySize::Known(0))), parts: VecDeque::new() }
+    }
+
+    /// Sets a field of the head, if that has not gone yet.
+    pub(in crate::serve) fn set(&mut self, name: ::http::HeaderName, value: HeaderValue) {
+        if let Some(head) = &mut self.head {
+            head.headers_mut().insert(name, value);
+        }
+    }
+
+    /// The next step, as a handler has to say it.
+    pub(in crate::serve) fn poll(&mut self, cx: &mut Context<'_>, budget: usize) -> Poll<Step> {
         if let Some(head) = self.head.take() {
             return Poll::Ready(Step::Head(head));
         }
-        let piece = match self.parts.front_mut() {
-            None => return Poll::Ready(Step::End(None)),
-            Some(Part::Text(text)) => Piece::Owned(std::mem::take(text)),
-            Some(Part::Range(range)) => {
-                let Some((_, source)) = &mut self.found else { return Poll::Ready(Step::End(None)) };
+        let piece = match (self.parts.front_mut(), &mut self.source) {
+            (Some(Part::Text(text)), _) => Piece::Owned(std::mem::take(text)),
+            (Some(Part::Range(range)), Some(source)) => {
                 let most = usize::try_from(range.end - range.start).unwrap_or(usize::MAX).min(budget);
                 match source.read(cx, range.start, most) {
                     Poll::Pending => return Poll::Pending,
@@ -93,53 +156,29 @@ impl<S: Source> Handler for Delivery<S> {
                         piece
                     }
                     // Less than was announced: the connection is cut, so that nobody takes it for the whole.
-                    Poll::Ready(Err(_)) => return Poll::Ready(Step::End(None)),
+                    Poll::Ready(Err(error)) => {
+                        log::warn!("an answer was cut: {error}");
+                        return Poll::Ready(Step::End(None));
+                    }
                 }
             }
+            _ => return Poll::Ready(Step::End(None)),
         };
-        let exhausted = match self.parts.front() {
-            Some(Part::Range(range)) => range.is_empty(),
-            _ => true,
-        };
-        if exhausted {
+        if !matches!(self.parts.front(), Some(Part::Range(range)) if !range.is_empty()) {
             self.parts.pop_front();
         }
         Poll::Ready(Step::Body(piece))
     }
 }
 
-/// The head of the answer, and what its body is made of.
-fn plan(request: &Request<()>, representation: &Representation) -> (Response<BodySize>, VecDeque<Part>) {
-    let Representation { length, headers } = representation;
-    let length = *length;
-    // RFC 9110 14.2: ranges are defined for GET only.
-    let selection =
-        if request.method() == Method::GET { select(request.headers(), length) } else { Selection::Whole };
-    let mut response = Response::new(BodySize::Known(length));
-    *response.headers_mut() = headers.clone();
-    response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    let parts = match selection {
-        Selection::Whole if length == 0 => VecDeque::new(),
-        Selection::Whole => VecDeque::from([Part::Range(0..length)]),
-        Selection::Unsatisfiable => {
-            let (mut response, parts) = status(StatusCode::RANGE_NOT_SATISFIABLE);
-            response.headers_mut().insert(CONTENT_RANGE, field(format!("bytes */{length}")));
-            return (response, parts);
-        }
-        Selection::Parts(ranges) => partial(&mut response, ranges, length),
-    };
-    (response, parts)
-}
-
 /// Makes a 206 of `response`.
-fn partial(response: &mut Response<BodySize>, mut ranges: Vec<Range<u64>>, length: u64) -> VecDeque<Part> {
+fn partial(response: &mut Response<BodySize>, ranges: Vec<Range<u64>>, length: u64) -> VecDeque<Part> {
     *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-    if let [range] = &mut ranges[..] {
-        let range = range.clone();
+    if let [range] = &ranges[..] {
         let described = field(format!("bytes {}-{}/{length}", range.start, range.end - 1));
         response.headers_mut().insert(CONTENT_RANGE, described);
         *response.body_mut() = BodySize::Known(range.end - range.start);
-        return VecDeque::from([Part::Range(range)]);
+        return ranges.into_iter().map(Part::Range).collect();
     }
     let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let Multipart { content_type, parts, length } = Multipart::new(ranges, length, kind);
@@ -148,16 +187,48 @@ fn partial(response: &mut Response<BodySize>, mut ranges: Vec<Range<u64>>, lengt
     parts
 }
 
-/// An answer that only says its status.
-pub(super) fn status(status: StatusCode) -> (Response<BodySize>, VecDeque<Part>) {
-    let text = format!("{} {}\n", status.as_str(), status.canonical_reason().unwrap_or_default());
-    let mut response = Response::new(BodySize::Known(text.len() as u64));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    (response, VecDeque::from([Part::Text(text.into_bytes())]))
+/// RFC 9110 15.4.5: what a cache needs, and nothing that describes a body that is not there.
+fn not_modified(representation: &Representation) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    response.headers_mut().clone_from(&representation.headers);
+    for name in [CONTENT_TYPE, CONTENT_ENCODING, ACCEPT_RANGES] {
+        response.headers_mut().remove(name);
+    }
+    response
 }
 
 /// A field value made of our own words and numbers.
-fn field(text: String) -> HeaderValue {
+pub(super) fn field(text: String) -> HeaderValue {
     HeaderValue::try_from(text).expect("visible ASCII")
+}
+
+/// A handler whose answer is known as soon as the request is.
+pub(in crate::serve) struct Deliver<F, S> {
+    decide: Option<F>,
+    delivery: Delivery<S>,
+}
+
+impl<F, S: Source> Deliver<F, S>
+where
+    F: FnOnce(&Request<()>) -> Delivery<S> + Send,
+{
+    pub(in crate::serve) fn new(decide: F) -> Self {
+        Deliver { decide: Some(decide), delivery: Delivery::status(StatusCode::NOT_FOUND) }
+    }
+}
+
+impl<F, S: Source> Handler for Deliver<F, S>
+where
+    F: FnOnce(&Request<()>) -> Delivery<S> + Send,
+{
+    fn on_head(&mut self, request: Request<()>, _body: Framing) {
+        if let Some(decide) = self.decide.take() {
+            self.delivery = decide(&request);
+        }
+    }
+
+    fn poll_response(&mut self, cx: &mut Context<'_>, budget: usize) -> Poll<Step> {
+        self.delivery.poll(cx, budget)
+    }
 }

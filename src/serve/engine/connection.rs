@@ -177,7 +177,8 @@ impl Connection {
                 return 0;
             }
         };
-        let service = Introduction::new(&*turn.env.service, turn.stack, self.socket, self.requests());
+        let peer = || turn.stack.with(|stack| stack.remote_addr(self.socket)).ok();
+        let service = Introduction::new(&*turn.env.service, self.session.connection().requests(), peer);
         let used = self.session.receive(turn.moment, &service, cx, &chunk);
         if used < chunk.len() {
             chunk.advance(used);

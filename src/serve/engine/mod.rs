@@ -13,6 +13,7 @@ use self::connections::Connections;
 use self::table::Key;
 use self::wakes::Wakes;
 use super::handle::{Control, Order};
+use super::services::Services;
 use super::{Config, Ended, Stats};
 use crate::driver::{Application, Event, Instant, SharedStack, SocketId};
 use crate::http::{Clock, Now, ServerConfig, Service};
@@ -27,6 +28,7 @@ pub(super) struct Parts {
     pub(super) config: Config,
     pub(super) service: Box<dyn Service>,
     pub(super) listeners: Vec<SocketId>,
+    pub(super) services: Services,
     pub(super) control: Arc<Control>,
     pub(super) stats: Arc<Stats>,
 }
@@ -65,6 +67,7 @@ pub(super) struct Engine {
     /// A listener may have connections.
     accepting: bool,
     connections: Connections,
+    services: Services,
     clock: Clock,
     phase: Phase,
     control: Arc<Control>,
@@ -72,7 +75,7 @@ pub(super) struct Engine {
 
 impl Engine {
     pub(super) fn new(parts: Parts, stack: &SharedStack) -> Self {
-        let Parts { config, service, listeners, control, stats } = parts;
+        let Parts { config, service, listeners, services, control, stats } = parts;
         let http = Arc::new(config.http.clone());
         let wakes = Wakes::new(stack.ringer().clone());
         Engine {
@@ -80,6 +83,7 @@ impl Engine {
             listeners,
             accepting: true,
             connections: Connections::new(stack.now()),
+            services,
             clock: Clock::default(),
             phase: Phase::Serving,
             control,
@@ -89,9 +93,10 @@ impl Engine {
     /// Takes note of what has happened.
     fn notice(&mut self, events: &[Event]) {
         for event in events {
-            if !self.connections.notice(event) {
-                self.accepting |= self.listeners.contains(&event.socket);
+            if self.connections.notice(event) || self.services.notice(event) {
+                continue;
             }
+            self.accepting |= self.listeners.contains(&event.socket);
         }
         for key in self.env.wakes.take() {
             self.connections.enqueue(key);
@@ -117,7 +122,7 @@ impl Application for Engine {
     fn turn(&mut self, stack: &SharedStack, now: Instant, events: &[Event]) {
         self.notice(events);
         let moment = self.clock.now(now - Instant::ZERO, stack.clock().unix_time().as_secs());
-        let Engine { env, listeners, accepting, connections, phase, control, .. } = self;
+        let Engine { env, listeners, accepting, connections, services, phase, control, .. } = self;
         let turn = &Turn { stack, now, moment, env };
         if *accepting {
             *accepting = accept(listeners, connections, turn, ACCEPTS);
@@ -127,23 +132,22 @@ impl Application for Engine {
             (Some(Order::Finish(limit)), Phase::Serving) => {
                 // Whoever has shaken hands is served.
                 accept(listeners, connections, turn, usize::MAX);
-                for listener in listeners.drain(..) {
-                    let _ = stack.with(|stack| stack.close(now, listener));
-                }
                 connections.shutdown(turn);
+                services.shutdown(stack, now, env.http.linger_timeout);
                 *phase = Phase::Finishing(now + limit);
             }
             (Some(Order::Abort), Phase::Serving | Phase::Finishing(_)) => *phase = Phase::Finishing(now),
             _ => {}
         }
         connections.run(turn);
+        services.run(stack, now);
         if let Phase::Finishing(limit) = *phase {
-            let done = connections.len() == 0;
-            if done || limit <= now {
-                for listener in listeners.drain(..) {
-                    let _ = stack.with(|stack| stack.close(now, listener));
-                }
-                control.end(Ended { cut: connections.abort(turn) });
+            for listener in listeners.drain(..) {
+                let _ = stack.with(|stack| stack.close(now, listener));
+            }
+            if connections.len() + services.len() == 0 || limit <= now {
+                let cut = connections.abort(turn) + services.abort(stack, now);
+                control.end(Ended { cut });
                 *phase = Phase::Ended;
             }
         }
@@ -156,13 +160,14 @@ impl Application for Engine {
             Phase::Serving | Phase::Ended => None,
         };
         let more = self.accepting.then_some(Instant::ZERO);
-        [limit, more, self.connections.deadline()].into_iter().flatten().min()
+        let parts = [limit, more, self.connections.deadline(), self.services.deadline()];
+        parts.into_iter().flatten().min()
     }
 }
 
 impl Drop for Engine {
     /// The stack has stopped, or the server panicked too often: who waits for it shall not wait for ever.
     fn drop(&mut self) {
-        self.control.end(Ended { cut: self.connections.len() });
+        self.control.end(Ended { cut: self.connections.len() + self.services.len() });
     }
 }

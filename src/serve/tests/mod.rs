@@ -1,8 +1,11 @@
 //! The server as its clients see it: two stacks on one cable, real threads, short time limits.
 
 mod basics;
+mod files;
 mod life;
 mod limits;
+mod services;
+mod threads;
 mod transfers;
 
 use std::io::{Read, Write};
