@@ -118,7 +118,7 @@ fn who_takes_nothing_of_the_last_answer_is_reset_too() {
         config.http.linger_timeout = Duration::from_millis(20);
     });
     let mut client = world.connect();
-    client.send("GET /bytes/1900000 HTTP/1.0\r\n\r\n");
+    client.send("GET /bytes/1200000 HTTP/1.0\r\n\r\n");
     eventually("it is counted", || world.server.stats().count(Reason::SendTimeout) == 1);
     eventually("it is gone", || world.server.stats().connections() == 0);
     assert!(client.stream.read_to_end(&mut Vec::new()).is_err(), "cut, not ended");
