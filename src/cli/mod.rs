@@ -9,6 +9,7 @@ mod get;
 mod link;
 mod logging;
 mod nc;
+mod neighbours;
 mod open;
 mod options;
 mod output;

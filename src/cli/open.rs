@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::error::Failure;
+use super::neighbours;
 use super::options::{Offload, StackOptions};
 use super::plan::{Interface, Plan};
 use super::privileges::Target;
@@ -59,6 +60,10 @@ impl OpenStack {
         let interface = tun.name().to_owned();
         let known = Interface { name: &interface, number: tun.number(), existed: tun.existed() };
         let plan = Plan::new(options, known)?;
+        // The neighbours that we can see are those of our own namespace.
+        if name.namespace.is_none() {
+            neighbours::check(&interface, &plan.hosts)?;
+        }
         let plain = tun.configure(&plan.interface_config()).map_err(Failure::new)?;
         let device = Cut::new(wrap(plain, options, &interface, &target)?);
         let builder = Network::builder(device).configure(|config| configure(config, options, role));
@@ -81,7 +86,7 @@ impl OpenStack {
         let level = if role == Role::Server { log::Level::Info } else { log::Level::Debug };
         log::log!(
             level,
-            "{interface}: plain device, stack at {}, running as {user}",
+            "{interface}: plain device without super-packets, stack at {}, running as {user}",
             addresses.join(" and ")
         );
         Ok(RunningStack { network, interface, addresses: plan.addresses })

@@ -1,6 +1,7 @@
 //! `longwire serve`: the HTTP server in the loop of a stack of its own.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::options::StackOptions;
 use super::signals::Signals;
 use super::units::{self, OrOff};
 use super::{Outcome, output};
-use crate::serve::{Config, Server};
+use crate::serve::{Config, Files, Server};
 
 /// How long answers in flight may take to finish, once the end has been asked for.
 const FINISHING: Duration = Duration::from_secs(10);
@@ -23,27 +24,57 @@ const CLOSING: Duration = Duration::from_secs(1);
 const EXAMPLES: &str = "\
 Examples:
   sudo longwire serve                     a welcome page and the built-in routes at http://10.9.0.2/
+  sudo longwire serve ./site              the files in that directory
+  sudo longwire serve --echo 7            try: nc 10.9.0.2 7
   sudo longwire serve --port 8080 --pcap serve.pcapng --impair loss=1%,delay=20ms
 
 Ctrl-C lets what is in flight finish, for at most 10 s, and ends every connection in order; a second one ends at once.";
 
-/// Serves HTTP: a welcome page with the built-in routes
+/// Serves HTTP: the files of a directory, or a welcome page with the built-in routes
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Serve {
+    /// The directory to serve; without it a welcome page that explains itself
+    #[arg(value_name = "DIR")]
+    directory: Option<PathBuf>,
+
     /// The port
     #[arg(long, value_name = "PORT", default_value_t = 80, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
 
-    /// Puts the built-in routes behind this prefix, such as /about
+    /// Shows the names in a directory that has no index.html
+    #[arg(long, requires = "directory")]
+    listing: bool,
+
+    /// Puts the built-in routes behind this prefix, such as /about; with DIR there are none without it
     #[arg(long, value_name = "PREFIX", value_parser = prefix)]
     builtin: Option<String>,
+
+    #[command(flatten)]
+    services: SmallServices,
 
     #[command(flatten)]
     limits: Limits,
 
     #[command(flatten)]
     stack: StackOptions,
+}
+
+/// Services beside HTTP, for trying things out.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Small services")]
+struct SmallServices {
+    /// The echo service (RFC 862), over TCP and UDP
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    echo: Option<u16>,
+
+    /// The discard service (RFC 863)
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    discard: Option<u16>,
+
+    /// The character generator (RFC 864)
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    chargen: Option<u16>,
 }
 
 /// What a server allows its clients.
@@ -89,14 +120,16 @@ struct Limits {
 
 impl Serve {
     pub(super) fn run(&self) -> Outcome {
+        self.check_ports()?;
+        let files = self.directory.as_deref().map(open_directory).transpose()?;
         let opening = OpenStack::open(&self.stack, Role::Server)?;
         let mut signals = Signals::install()?;
         let stack = opening.start()?;
         let ends = ends(&stack, self.port);
-        let server = Server::new(self.config())
-            .builtin(self.builtin.clone().unwrap_or_default())
+        let server = self
+            .server(files)
             .start(stack.network.shared(), &ends)
-            .map_err(|error| Failure::new(format!("{error}: choose another port with --port")))?;
+            .map_err(|error| Failure::new(format!("{error}: choose another port")))?;
         output::line(&ready_line(&ends, &stack.interface))?;
 
         signals.wait();
@@ -108,6 +141,37 @@ impl Serve {
         }
         stack.network.shutdown(CLOSING);
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// No port can have two services.
+    fn check_ports(&self) -> Result<(), Failure> {
+        let SmallServices { echo, discard, chargen } = self.services;
+        let all =
+            [("--port", Some(self.port)), ("--echo", echo), ("--discard", discard), ("--chargen", chargen)];
+        for (index, (option, port)) in all.iter().enumerate() {
+            let taken = all[..index].iter().find(|(_, earlier)| port.is_some() && earlier == port);
+            if let (Some((by, _)), Some(port)) = (taken, port) {
+                return Err(Failure::new(format!(
+                    "{option} {port}: already taken by {by}: choose another port"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn server(&self, files: Option<Files>) -> Server {
+        let mut server = Server::new(self.config());
+        // Without a directory there would else be nothing to see.
+        if let Some(prefix) = self.builtin.clone().or_else(|| files.is_none().then(String::new)) {
+            server = server.builtin(prefix);
+        }
+        if let Some(files) = files {
+            server = server.files(files.listing(self.listing));
+        }
+        let SmallServices { echo, discard, chargen } = self.services;
+        server = echo.into_iter().fold(server, Server::echo);
+        server = discard.into_iter().fold(server, Server::discard);
+        chargen.into_iter().fold(server, Server::chargen)
     }
 
     fn config(&self) -> Config {
@@ -135,6 +199,13 @@ impl Serve {
         config.socket.keep_alive = open::keep_alive(&self.stack, Role::Server);
         config
     }
+}
+
+/// Opens it while we still have all rights: what becomes of its path afterwards makes no difference.
+fn open_directory(path: &Path) -> Result<Files, Failure> {
+    Files::open(path).map_err(|error| {
+        Failure::new(format!("{}: cannot be served: {error}: name a directory", path.display()))
+    })
 }
 
 /// `port` on each of the stack's addresses.
@@ -219,6 +290,33 @@ mod tests {
         assert_eq!(ready_line(&ends, "lw0"), line);
         assert_eq!(url("10.9.0.2:8080".parse().unwrap()), "http://10.9.0.2:8080/");
         assert_eq!(url("[fd09::2]:8080".parse().unwrap()), "http://[fd09::2]:8080/");
+    }
+
+    #[test]
+    fn no_two_services_share_a_port() {
+        let refused = |arguments: &[&str]| {
+            let failure = serve(arguments).unwrap().check_ports().unwrap_err();
+            failure.message().unwrap().to_owned()
+        };
+        assert_eq!(refused(&["--echo", "80"]), "--echo 80: already taken by --port: choose another port");
+        assert!(
+            refused(&["--discard", "9", "--chargen", "9"])
+                .starts_with("--chargen 9: already taken by --discard")
+        );
+        assert!(serve(&["--echo=7", "--discard=9", "--chargen=19"]).unwrap().check_ports().is_ok());
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_served_is_named() {
+        let missing = open_directory(Path::new("/no/such/directory")).unwrap_err();
+        assert!(
+            missing.message().unwrap().starts_with("/no/such/directory: cannot be served: No such"),
+            "{missing:?}"
+        );
+        let file =
+            open_directory(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml").as_path()).unwrap_err();
+        assert!(file.message().unwrap().contains("ot a directory"), "{file:?}");
+        assert!(serve(&["--listing"]).is_err(), "of what?");
     }
 
     #[test]
