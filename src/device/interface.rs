@@ -174,11 +174,13 @@ impl OpenTun {
         {
             log::debug!("{}: link-local address not switched off: {error}", self.name);
         }
-        for prefix in &config.addresses {
-            self.add_address(&mut netlink, *prefix)?;
-        }
+        // First up, then addresses: an IPv6 address that waits for its interface to come up becomes usable a moment
+        // later than that, and the first packets to it are lost.
         if !before.is_up {
             netlink.set_up(self.index).map_err(|error| self.failed("bringing it up", error))?;
+        }
+        for prefix in &config.addresses {
+            self.add_address(&mut netlink, *prefix)?;
         }
         for prefix in &config.routes {
             self.add_route(&mut netlink, *prefix)?;
