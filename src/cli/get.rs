@@ -97,11 +97,12 @@ impl Get {
         let signals = Signals::install()?;
         let stack = opening.start()?;
         let network = stack.network.clone();
-        signals.end_with(move |status| {
+        let watch = signals.end_with(move |status| {
             network.shutdown(CLOSING);
             status
         })?;
         let result = self.fetch_all(&urls, &stack, out);
+        watch.leave_the_end_to_it();
         stack.network.shutdown(CLOSING);
         result
     }

@@ -67,7 +67,7 @@ impl Nc {
         let signals = Signals::install()?;
         let stack = opening.start()?;
         let network = stack.network.clone();
-        signals.end_with(move |status| {
+        let watch = signals.end_with(move |status| {
             network.shutdown(CLOSING_ON_SIGNAL);
             status
         })?;
@@ -77,6 +77,7 @@ impl Nc {
             (None, false) => tcp::listen(&stack, port, self.keep),
             (None, true) => udp::listen(&stack, port, self.keep, self.stack.mtu),
         };
+        watch.leave_the_end_to_it();
         stack.network.shutdown(CLOSING);
         result.map(|()| ExitCode::SUCCESS)
     }

@@ -1,5 +1,6 @@
 //! `longwire serve`: the HTTP server in the loop of a stack of its own.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -204,7 +205,12 @@ impl Serve {
 /// Opens it while we still have all rights: what becomes of its path afterwards makes no difference.
 fn open_directory(path: &Path) -> Result<Files, Failure> {
     Files::open(path).map_err(|error| {
-        Failure::new(format!("{}: cannot be served: {error}: name a directory", path.display()))
+        let why = match error.kind() {
+            io::ErrorKind::NotFound => "no such directory".to_owned(),
+            io::ErrorKind::NotADirectory => "not a directory".to_owned(),
+            _ => error.to_string(),
+        };
+        Failure::new(format!("{}: {why}: name a directory that can be read", path.display()))
     })
 }
 
@@ -309,13 +315,10 @@ mod tests {
     #[test]
     fn a_directory_that_cannot_be_served_is_named() {
         let missing = open_directory(Path::new("/no/such/directory")).unwrap_err();
-        assert!(
-            missing.message().unwrap().starts_with("/no/such/directory: cannot be served: No such"),
-            "{missing:?}"
-        );
+        assert!(missing.message().unwrap().starts_with("/no/such/directory: no such"), "{missing:?}");
         let file =
             open_directory(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml").as_path()).unwrap_err();
-        assert!(file.message().unwrap().contains("ot a directory"), "{file:?}");
+        assert!(file.message().unwrap().contains("not a directory"), "{file:?}");
         assert!(serve(&["--listing"]).is_err(), "of what?");
     }
 

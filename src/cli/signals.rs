@@ -53,14 +53,33 @@ impl Signals {
     }
 
     /// Has a thread wait for the first signal, call `finish` and end the process.
-    pub(super) fn end_with(mut self, finish: impl FnOnce(u8) -> u8 + Send + 'static) -> Result<(), Failure> {
+    pub(super) fn end_with(
+        mut self,
+        finish: impl FnOnce(u8) -> u8 + Send + 'static,
+    ) -> Result<Watch, Failure> {
+        let which = Arc::clone(&self.which);
         let watch = move || {
             let status = self.wait();
             std::process::exit(finish(status).into());
         };
         match thread::Builder::new().name("signals".into()).spawn(watch) {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(Watch { which }),
             Err(error) => Err(Failure::new(format!("signals cannot be handled: {error}"))),
+        }
+    }
+}
+
+/// The thread of [`Signals::end_with`], seen by the others.
+pub(super) struct Watch {
+    which: Arc<AtomicUsize>,
+}
+
+impl Watch {
+    /// Once a signal has come, the end is the watching thread's: what fails now fails because of it, and is not to be
+    /// complained about. Returns only if none has come.
+    pub(super) fn leave_the_end_to_it(&self) {
+        while self.which.load(Ordering::Relaxed) != 0 {
+            thread::park();
         }
     }
 }
