@@ -1,7 +1,7 @@
 //! One connection: bytes between the stack and its session.
 
 use std::io::IoSlice;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::task;
 
 use super::{Key, Turn};
@@ -28,8 +28,8 @@ pub(super) enum Fate {
     Waits,
     /// It has more to do, after the others.
     More,
-    /// Its socket is closed.
-    Gone,
+    /// Its socket is closed. It was this client's, if the stack still knew.
+    Gone(Option<SocketAddr>),
 }
 
 /// A connection. Idle, it is this and nothing on the heap.
@@ -150,12 +150,14 @@ impl Connection {
     }
 
     /// Resets it.
-    pub(super) fn abort(&mut self, turn: &Turn<'_>) {
+    pub(super) fn abort(&self, turn: &Turn<'_>) -> Fate {
         turn.stack.with(|stack| {
+            let peer = stack.remote_addr(self.socket).ok();
             // Both fail only if the connection is gone already, which is what is wanted.
             let _ = stack.abort(self.socket);
             let _ = stack.close(turn.now, self.socket);
-        });
+            Fate::Gone(peer)
+        })
     }
 
     /// Shows the session one chunk. How much has changed: bytes, or 1 for the end of the stream.
@@ -256,10 +258,7 @@ impl Connection {
                 Fate::Waits
             }
             Transport::Close => self.close(turn),
-            Transport::Abort => {
-                self.abort(turn);
-                Fate::Gone
-            }
+            Transport::Abort => self.abort(turn),
         }
     }
 
@@ -273,18 +272,22 @@ impl Connection {
     /// Closes once everything is acknowledged; resets a client that takes nothing any more.
     fn close(&mut self, turn: &Turn<'_>) -> Fate {
         self.send_fin(turn);
-        let unacknowledged = turn.stack.with(|stack| {
+        let closed = turn.stack.with(|stack| {
             // What is left unread would make the close a reset.
             (0..DISCARD).take_while(|_| matches!(stack.read_chunk(self.socket), Ok(Some(_)))).for_each(drop);
-            let left = stack.info(self.socket).map_or(0, |info| info.send_queue);
-            if left == 0 {
-                let _ = stack.close(turn.now, self.socket);
+            match stack.info(self.socket).map_or(0, |info| info.send_queue) {
+                0 => {
+                    let peer = stack.remote_addr(self.socket).ok();
+                    let _ = stack.close(turn.now, self.socket);
+                    Ok(peer)
+                }
+                unacknowledged => Err(unacknowledged),
             }
-            left
         });
-        if unacknowledged == 0 {
-            return Fate::Gone;
-        }
+        let unacknowledged = match closed {
+            Ok(peer) => return Fate::Gone(peer),
+            Err(unacknowledged) => unacknowledged,
+        };
         let begun = Drain { unacknowledged, progress_at: turn.now, next_look: turn.now };
         let drain = self.extra.get_or_insert_default().drain.get_or_insert(begun);
         if unacknowledged < drain.unacknowledged {
@@ -294,8 +297,7 @@ impl Connection {
             let mut reasons = Reasons::default();
             reasons.insert(Reason::SendTimeout);
             turn.env.stats.add_reasons(reasons);
-            self.abort(turn);
-            return Fate::Gone;
+            return self.abort(turn);
         }
         drain.next_look = turn.now + DRAIN_INTERVAL.min(turn.env.http.send_timeout);
         Fate::Waits

@@ -132,7 +132,7 @@ impl Connections {
     pub(super) fn abort(&mut self, turn: &Turn<'_>) -> usize {
         let keys = self.table.keys();
         for &key in &keys {
-            if let Some(mut connection) = self.table.remove(key, None) {
+            if let Some(connection) = self.table.remove(key, None) {
                 connection.abort(turn);
             }
         }
@@ -144,11 +144,9 @@ impl Connections {
         let Some(connection) = self.table.get_mut(key) else { return };
         connection.queued = false;
         let requests = connection.requests();
-        // The client is asked for before the socket is closed.
-        let peer = turn.stack.with(|stack| stack.remote_addr(connection.socket()));
         match connection.run(turn, key) {
-            Fate::Gone => {
-                self.table.remove(key, peer.ok().map(|peer| peer.ip()));
+            Fate::Gone(peer) => {
+                self.table.remove(key, peer.map(|peer| peer.ip()));
                 return;
             }
             Fate::More => {

@@ -26,7 +26,7 @@ fn over_the_maximum_of_all_connections_it_is_503() {
 #[test]
 fn over_the_maximum_of_one_client_it_is_503_and_then_a_reset() {
     let world = World::new(|config| config.max_per_client = 5);
-    let _open: Vec<Client> = (0..5).map(|_| busy(&world)).collect();
+    let open: Vec<Client> = (0..5).map(|_| busy(&world)).collect();
     let mut told: Vec<Client> = (0..4).map(|_| world.connect()).collect();
     for client in &mut told {
         assert_eq!(client.answer().status(), 503);
@@ -36,6 +36,9 @@ fn over_the_maximum_of_one_client_it_is_503_and_then_a_reset() {
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     let refused = world.server.stats().counters().find(|(name, ..)| *name == "refused").unwrap();
     assert_eq!(refused.2, 1);
+    drop((open, told));
+    eventually("all are gone", || world.server.stats().connections() == 0);
+    assert_eq!(world.ask(GET).status(), 200, "none of them is counted any more");
 }
 
 #[test]
