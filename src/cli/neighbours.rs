@@ -14,20 +14,21 @@ use crate::net::Cidr;
 /// There is one.
 pub(super) fn check(interface: &str, hosts: &[Cidr]) -> Result<(), Failure> {
     let Ok(all) = getifaddrs() else { return Ok(()) };
-    for entry in all.filter(|entry| entry.interface_name != interface) {
-        let address = entry.address.as_ref().and_then(ip);
-        let mask = entry.netmask.as_ref().and_then(ip);
-        if let (Some(address), Some(mask)) = (address, mask)
-            && let Ok(other) = Cidr::new(address, prefix_len(mask))
-            && let Some(host) = hosts.iter().find(|host| is_same_network(host, &other))
-        {
-            return Err(Failure::new(format!(
-                "{host}: the network is already that of {} ({other}): choose another one with --host and --address",
-                entry.interface_name
-            )));
-        }
-    }
-    Ok(())
+    let others = all.filter(|entry| entry.interface_name != interface).filter_map(|entry| {
+        let (address, mask) = (ip(entry.address.as_ref()?)?, ip(entry.netmask.as_ref()?)?);
+        Some((entry.interface_name, Cidr::new(address, prefix_len(mask)).ok()?))
+    });
+    refuse_taken(others, hosts)
+}
+
+fn refuse_taken(mut others: impl Iterator<Item = (String, Cidr)>, hosts: &[Cidr]) -> Result<(), Failure> {
+    let taken = others.find_map(|(name, other)| {
+        let host = hosts.iter().find(|host| is_same_network(host, &other))?;
+        Some(format!(
+            "{host}: the network is already that of {name} ({other}): choose another one with --host and --address"
+        ))
+    });
+    taken.map_or(Ok(()), |words| Err(Failure::new(words)))
 }
 
 /// The same address, or the same prefix: a longer or shorter one around it is no contradiction to the kernel.
@@ -52,21 +53,30 @@ fn prefix_len(mask: IpAddr) -> u8 {
 mod tests {
     use super::*;
 
-    fn check_on(interface: &str, host: &str) -> Result<(), String> {
-        check(interface, &[host.parse().unwrap()]).map_err(|failure| failure.message().unwrap().to_owned())
+    fn beside(other: &str, host: &str) -> Result<(), String> {
+        let others = [("eth0".to_owned(), other.parse().unwrap())];
+        let result = refuse_taken(others.into_iter(), &[host.parse().unwrap()]);
+        result.map_err(|failure| failure.message().unwrap().to_owned())
     }
 
     #[test]
     fn the_network_of_another_interface_is_refused() {
-        let error = check_on("lw0", "127.0.0.1/24").unwrap_err();
+        let error = beside("10.9.0.7/24", "10.9.0.1/24").unwrap_err();
         assert!(
-            error.starts_with("127.0.0.1/24: the network is already that of lo (127.0.0.1/8)"),
+            error.starts_with("10.9.0.1/24: the network is already that of eth0 (10.9.0.7/24)"),
             "{error}"
         );
-        assert!(check_on("lw0", "127.0.0.7/8").is_err(), "the same prefix");
-        assert_eq!(check_on("lw0", "127.9.0.1/24"), Ok(()), "a part of it may be elsewhere");
-        assert_eq!(check_on("lo", "127.0.0.1/8"), Ok(()), "one's own");
-        assert_eq!(check_on("lw0", "192.0.2.1/24"), Ok(()));
+        assert!(beside("10.9.0.1/8", "10.9.0.1/24").is_err(), "the same address");
+        assert!(beside("fd09::7/64", "fd09::1/64").is_err());
+        assert_eq!(beside("10.0.0.1/8", "10.9.0.1/24"), Ok(()), "a part of it may be elsewhere");
+        assert_eq!(beside("10.9.1.1/24", "10.9.0.1/24"), Ok(()));
+        assert_eq!(beside("fd09::1/64", "10.9.0.1/24"), Ok(()));
+    }
+
+    #[test]
+    fn loopback_does_not_stand_in_its_own_way() {
+        assert!(check("lw0", &["127.0.0.1/8".parse().unwrap()]).is_err());
+        assert!(check("lo", &["127.0.0.1/8".parse().unwrap()]).is_ok());
     }
 
     #[test]
