@@ -56,6 +56,14 @@ impl Reassembly {
         true
     }
 
+    /// The first part of `seq..end` that is held already.
+    pub(super) fn held(&self, seq: SeqNumber, end: SeqNumber) -> Option<(SeqNumber, SeqNumber)> {
+        let at = self.ranges.partition_point(|(_, right)| right.le(seq));
+        let &(left, right) = self.ranges.get(at)?;
+        let (left, right) = (left.max(seq), right.min(end));
+        left.lt(right).then_some((left, right))
+    }
+
     /// The parts of `seq..end` that are not held yet.
     fn gaps(&self, seq: SeqNumber, end: SeqNumber) -> Vec<(SeqNumber, SeqNumber)> {
         let mut gaps = Vec::new();

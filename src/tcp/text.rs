@@ -55,7 +55,11 @@ impl Connection {
     /// Out of order: kept for later, and acknowledged at once, so that the peer sees the gap (RFC 5681 4.2).
     fn set_aside(&mut self, cx: &mut Context<'_>, arrival: &mut Arrival<'_>) {
         let room = self.receive_room();
+        let end = arrival.seq + arrival.payload.len() as u32;
         let incoming = self.incoming.get_or_insert_default();
+        if let Some(twice) = incoming.reassembly.held(arrival.seq, end).filter(|_| self.sack) {
+            self.duplicate = Some(twice); // RFC 2883 4
+        }
         if arrival.payload.len() <= room && incoming.reassembly.insert(arrival.seq, arrival.payload) {
             cx.counters.out_of_order += 1;
         } else {
