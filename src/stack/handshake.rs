@@ -108,7 +108,7 @@ impl Stack {
         let Some(entry) = self.half_open.at_mut(index) else { return };
         let mut cx = self.env.context();
         match entry.half.handle_segment(&mut cx, &segment.header, payload.len()) {
-            HalfOpenReply::Ignore => self.env.counters.tcp.unexpected += 1,
+            HalfOpenReply::Ignore => {}
             HalfOpenReply::Answer(header) => self.answer(&segment.tuple, header),
             HalfOpenReply::Dead => {
                 self.env.counters.stack.handshakes_reset += 1;

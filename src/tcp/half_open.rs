@@ -31,12 +31,14 @@ pub struct HalfOpen {
     /// The window that we announce, in bytes.
     pub window: u16,
     retries: u8,
+    /// When a challenge may be sent again.
+    next_challenge: Instant,
 }
 
 /// What to do with a segment for a half-open connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HalfOpenReply {
-    /// Nothing; it is dropped.
+    /// Nothing; it is dropped, and counted.
     Ignore,
     /// Our SYN is acknowledged: build the [`Connection`](super::Connection) and give it this segment.
     Complete,
@@ -69,6 +71,7 @@ impl HalfOpen {
             timestamp_offset,
             window: u16::try_from(window).unwrap_or(u16::MAX),
             retries: 0,
+            next_challenge: Instant::ZERO,
         }
     }
 
@@ -90,23 +93,30 @@ impl HalfOpen {
             // RFC 5961 3.2: only an exact match takes the SYN back.
             return match (segment.seq == rcv_nxt, in_window) {
                 (true, _) => HalfOpenReply::Dead,
-                (false, true) => HalfOpenReply::Answer(self.challenge(cx)),
-                (false, false) => HalfOpenReply::Ignore,
+                (false, true) => self.challenge(cx),
+                (false, false) => drop_for(&mut cx.counters.out_of_window),
             };
         }
         if segment.has(TcpFlags::SYN) {
-            let repeated = segment.seq == self.irs && !segment.has(TcpFlags::ACK);
             // A repeated SYN means that our answer was lost; any other gets a challenge (RFC 5961 4.2).
-            return HalfOpenReply::Answer(if repeated { self.syn_ack(cx.now) } else { self.challenge(cx) });
+            let repeated = segment.seq == self.irs && !segment.has(TcpFlags::ACK);
+            return if repeated { HalfOpenReply::Answer(self.syn_ack(cx.now)) } else { self.challenge(cx) };
+        }
+        // Old segments of an earlier connection are acknowledged, not reset: the sequence number comes first.
+        if self.fails_paws(segment) {
+            cx.counters.paws_rejected += 1;
+            return self.challenge(cx);
+        }
+        if !in_window {
+            cx.counters.out_of_window += 1;
+            return self.challenge(cx);
         }
         if !segment.has(TcpFlags::ACK) {
-            return HalfOpenReply::Ignore;
+            return drop_for(&mut cx.counters.unexpected);
         }
         if segment.ack != self.iss + 1 {
+            cx.counters.bad_ack += 1;
             return reset_for(segment, payload_len).map_or(HalfOpenReply::Ignore, HalfOpenReply::Answer);
-        }
-        if self.fails_paws(segment) || !in_window {
-            return HalfOpenReply::Answer(self.challenge(cx));
         }
         HalfOpenReply::Complete
     }
@@ -144,16 +154,21 @@ impl HalfOpen {
         }
     }
 
-    fn challenge(&self, cx: &mut Context<'_>) -> TcpHeader {
+    /// A challenge ACK, as seldom as a connection sends them (RFC 5961 10).
+    fn challenge(&mut self, cx: &mut Context<'_>) -> HalfOpenReply {
+        if cx.now < self.next_challenge {
+            return drop_for(&mut cx.counters.challenge_acks_limited);
+        }
+        self.next_challenge = cx.now + cx.config.challenge_ack_interval;
         cx.counters.challenge_acks += 1;
-        TcpHeader {
+        HalfOpenReply::Answer(TcpHeader {
             seq: self.iss + 1,
             ack: self.irs + 1,
             flags: TcpFlags::ACK,
             window: if self.peer_shift.is_some() { self.window >> WINDOW_SHIFT } else { self.window },
             options: TcpOptions { timestamps: self.timestamps(cx.now), ..TcpOptions::default() },
             ..TcpHeader::default()
-        }
+        })
     }
 
     fn timestamps(&self, now: Instant) -> Option<Timestamps> {
@@ -166,6 +181,12 @@ impl HalfOpen {
             _ => false,
         }
     }
+}
+
+/// Drops a segment for a reason that `counter` names.
+fn drop_for(counter: &mut u64) -> HalfOpenReply {
+    *counter += 1;
+    HalfOpenReply::Ignore
 }
 
 /// TSval at `now`: a clock of 1 ms behind a per-connection offset (RFC 7323 5.4).
@@ -221,6 +242,31 @@ mod tests {
         assert_eq!(reply(segment(CLIENT + 1, 0, TcpFlags::RST)), HalfOpenReply::Dead);
         assert!(matches!(reply(segment(CLIENT + 2, 0, TcpFlags::RST)), HalfOpenReply::Answer(_)));
         assert_eq!(reply(segment(CLIENT + 100_000, 0, TcpFlags::RST)), HalfOpenReply::Ignore);
+    }
+
+    #[test]
+    fn rfc_9293_3_10_7_4_an_old_segment_with_a_wrong_ack_is_acknowledged_and_not_reset() {
+        for seq in [CLIENT, CLIENT + 100_000] {
+            let HalfOpenReply::Answer(answer) = reply(segment(seq, SERVER + 9, TcpFlags::ACK)) else {
+                panic!()
+            };
+            assert_eq!((answer.flags, answer.ack), (TcpFlags::ACK, SeqNumber(CLIENT + 1)));
+        }
+    }
+
+    #[test]
+    fn rfc_5961_10_challenges_are_limited() {
+        let (config, pool, mut counters) = (Config::default(), Pool::new(), Counters::default());
+        let mut half = HalfOpen::new(&syn(), SeqNumber(SERVER), 0, 1460, 65_535);
+        let mut at = |millis| {
+            let now = Instant::from_millis(millis);
+            let mut cx = Context { now, config: &config, pool: &pool, counters: &mut counters };
+            half.handle_segment(&mut cx, &segment(CLIENT + 5, 0, TcpFlags::RST), 0)
+        };
+        assert!(matches!(at(1_000), HalfOpenReply::Answer(_)));
+        assert_eq!([at(1_000), at(1_499)], [HalfOpenReply::Ignore; 2]);
+        assert!(matches!(at(1_500), HalfOpenReply::Answer(_)));
+        assert_eq!((counters.challenge_acks, counters.challenge_acks_limited), (2, 2));
     }
 
     #[test]
