@@ -54,7 +54,7 @@ impl TimeWait {
         };
         if repeated_fin {
             TimeWaitReply::Restart(answer)
-        } else if segment.seq == self.rcv_nxt && !segment.has(TcpFlags::SYN | TcpFlags::FIN) {
+        } else if segment.seq == self.rcv_nxt && !segment.flags.intersects(TcpFlags::SYN | TcpFlags::FIN) {
             // In order and empty: the peer's ordinary acknowledgment, which must not start an exchange of ACKs.
             TimeWaitReply::Ignore
         } else {
@@ -118,6 +118,12 @@ mod tests {
         assert!(matches!(handle(2000, TcpFlags::SYN, Some(69)), TimeWaitReply::Answer(_)), "lower timestamp");
         assert_eq!(handle(901, TcpFlags::SYN, None), TimeWaitReply::Reuse, "higher sequence number");
         assert!(matches!(handle(800, TcpFlags::SYN, None), TimeWaitReply::Answer(_)), "old duplicate");
+    }
+
+    #[test]
+    fn rfc_9293_3_10_7_4_a_syn_that_proves_nothing_is_acknowledged() {
+        assert!(matches!(handle(900, TcpFlags::SYN, None), TimeWaitReply::Answer(_)));
+        assert!(matches!(handle(900, TcpFlags::SYN | TcpFlags::ACK, Some(71)), TimeWaitReply::Answer(_)));
     }
 
     #[test]
