@@ -66,7 +66,10 @@ impl Connection {
         let (snd_nxt, in_flight, mss) = (self.snd_nxt, self.in_flight(), u32::from(self.snd_mss));
         let Some(outgoing) = &mut self.outgoing else { return };
         outgoing.log.mark_all_lost();
-        if outgoing.recovery.enter_timeout(snd_nxt) {
+        // What had been sent again and was followed by progress is lost anew: a loss of its own. The window is one
+        // segment after each time-out (RFC 5681 3.1).
+        let first_try = self.retries == 1;
+        if outgoing.recovery.enter_timeout(snd_nxt) || first_try {
             self.congestion.on_timeout(in_flight, mss);
         }
         self.cwnd_limited_at = None;
@@ -94,9 +97,12 @@ impl Connection {
         self.timers.keep_alive.set(cx.now + keep_alive.interval);
     }
 
-    /// Starts the timer anew from now (RFC 6298 5.1–5.3, 5.6).
+    /// Starts the timer anew from now (RFC 6298 5.1–5.3, 5.6). A user timeout does not wait for the next
+    /// retransmission, which may be minutes away.
     pub(super) fn restart_retransmit_timer(&mut self, cx: &Context<'_>) {
-        self.timers.retransmit.set(cx.now + self.rto(cx));
+        let at = cx.now + self.rto(cx);
+        let give_up = self.options.user_timeout.filter(|_| self.state.is_synchronised());
+        self.timers.retransmit.set(give_up.map_or(at, |timeout| at.min(self.last_progress + timeout)));
     }
 
     /// An acknowledgment is owed, in time for the delayed-ACK timer (RFC 9293 3.8.6.3).
@@ -112,12 +118,13 @@ impl Connection {
             self.last_progress = cx.now;
             self.restart_retransmit_timer(cx);
         }
-        if self.options.keep_alive.is_some()
-            && self.state.is_synchronised()
+        // In TIME-WAIT nothing is owed to anybody any more, even if the application still holds the socket.
+        let probing_makes_sense = self.state.is_synchronised() && self.state != State::TimeWait;
+        if let Some(keep_alive) = self.options.keep_alive
+            && probing_makes_sense
             && !self.timers.keep_alive.is_set()
         {
-            let idle = self.options.keep_alive.map_or(Duration::ZERO, |keep_alive| keep_alive.idle);
-            self.timers.keep_alive.set(self.last_received.max(cx.now) + idle);
+            self.timers.keep_alive.set(self.last_received.max(cx.now) + keep_alive.idle);
         }
     }
 }

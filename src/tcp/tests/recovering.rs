@@ -41,7 +41,7 @@ fn rfc_9293_3_9_1_user_timeout() {
     let mut rig = Rig::established_with(options, TcpOptions::default());
     rig.advance(Duration::from_secs(100)); // idle time does not count
     rig.write(100);
-    rig.advance(Duration::from_secs(5));
+    rig.advance(ms(4_999));
     assert_eq!(rig.connection.state(), State::Established);
     rig.advance(Duration::from_secs(5));
     assert_eq!(rig.connection.error(), Some(Error::TimedOut));
