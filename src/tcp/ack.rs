@@ -40,10 +40,13 @@ impl Connection {
         }
         self.snd_una = self.iss + 1;
         // Karn: once the SYN-ACK was sent twice, its acknowledgment may have been lost in between.
-        let once = self.retries == 0 && !self.rtt.is_after_lost_syn();
-        if let Some(rtt) = self.echoed_rtt(arrival).filter(|_| once) {
+        let syn_was_lost = self.retries > 0;
+        if syn_was_lost {
+            self.rtt.syn_was_lost();
+        } else if let Some(rtt) = self.echoed_rtt(arrival) {
             self.rtt.sample(rtt);
         }
+        self.start_congestion_control(cx, syn_was_lost);
         self.set_send_window(segment);
         self.establish(cx);
         NEXT
@@ -175,7 +178,8 @@ impl Connection {
     /// RFC 5681 3.2 and RFC 6675 5: halve the window, send the first hole at once.
     fn enter_fast_recovery(&mut self, cx: &mut Context<'_>) {
         cx.counters.fast_recoveries += 1;
-        let (snd_nxt, in_flight) = (self.snd_nxt, self.in_flight());
+        // FlightSize does not include what limited transmit has added beyond the window (RFC 5681 3.2 step 2).
+        let (snd_nxt, in_flight) = (self.snd_nxt, self.in_flight().min(self.congestion.cwnd()));
         let Some(outgoing) = &mut self.outgoing else { return };
         outgoing.recovery.enter_fast(snd_nxt);
         outgoing.log.mark_head_lost();

@@ -32,10 +32,7 @@ impl Connection {
         connection.snd_nxt = half.iss + 1;
         connection.synchronise(cx, half.irs, u32::from(half.window));
         connection.negotiate(half.peer_mss, half.peer_shift, half.sack, half.ts_recent, cx.now);
-        if half.was_retransmitted() {
-            connection.rtt.syn_was_lost();
-        }
-        connection.start_congestion_control(cx, half.was_retransmitted());
+        connection.retries = u8::from(half.was_retransmitted());
         // The SYN-ACK went out without us; should the segment that is here not complete the handshake, the timer
         // sends it again.
         connection.restart_retransmit_timer(cx);
