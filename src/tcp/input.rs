@@ -60,15 +60,13 @@ impl Connection {
         let reset = arrival.header.has(TcpFlags::RST);
         if !reset && self.fails_paws(cx, arrival.header) {
             cx.counters.paws_rejected += 1;
-            self.note_duplicate(arrival);
-            self.pending.ack = true;
+            self.answer_unacceptable(cx, arrival);
             return DROP;
         }
         if !self.is_acceptable(arrival) {
             cx.counters.out_of_window += 1;
             if !reset {
-                self.note_duplicate(arrival);
-                self.pending.ack = true;
+                self.answer_unacceptable(cx, arrival);
             }
             return DROP;
         }
@@ -77,6 +75,18 @@ impl Connection {
         self.keep_alive_probes = 0;
         self.trim(arrival);
         NEXT
+    }
+
+    /// Acknowledges what cannot be taken (RFC 9293 3.10.7.4). A SYN draws a challenge wherever it lies (RFC 5961 4.2);
+    /// so does an empty segment, or two ends that disagree about the numbers would answer each other for ever.
+    fn answer_unacceptable(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>) {
+        self.note_duplicate(arrival);
+        let segment = arrival.header;
+        if segment.has(TcpFlags::SYN) || segment.segment_len(arrival.payload.len()) == 0 {
+            self.challenge(cx);
+        } else {
+            self.pending.ack = true;
+        }
     }
 
     /// The four cases of RFC 9293 3.10.7.4, with the allowance for a closed window: a segment at RCV.NXT is taken
