@@ -243,6 +243,13 @@ impl Connection {
         self.outgoing.as_ref().map_or(0, |outgoing| outgoing.queue.len())
     }
 
+    /// SEG.SEQ for a segment without data. While the peer's window is closed SND.NXT counts a probe that lies beyond
+    /// it: a peer that tests acceptability by the letter (RFC 9293 3.4) would drop the acknowledgment or the reset.
+    pub(super) fn acceptable_seq(&self) -> SeqNumber {
+        let edge = self.snd_una + self.snd_wnd;
+        if self.state.is_synchronised() { self.snd_nxt.min(edge) } else { self.snd_nxt }
+    }
+
     /// Octets of sequence space between SND.UNA and SND.NXT.
     pub(super) fn in_flight(&self) -> u32 {
         self.snd_nxt - self.snd_una
@@ -285,6 +292,7 @@ impl Connection {
 
     /// Ends the connection: CLOSED, with the error that every later call repeats. What was received stays readable.
     pub(super) fn end(&mut self, error: Option<Error>) {
+        self.snd_nxt = self.acceptable_seq();
         self.state = State::Closed;
         self.error = error;
         self.outgoing = None;

@@ -123,7 +123,7 @@ impl Connection {
             Action::Probe => self.send_probe(cx, sink),
             Action::KeepAlive => self.send_keep_alive(cx, sink),
             Action::Acknowledge => {
-                let header = self.header(cx.now, self.snd_nxt, TcpFlags::ACK);
+                let header = self.header(cx.now, self.acceptable_seq(), TcpFlags::ACK);
                 self.send_bare(cx, header, sink)
             }
         }

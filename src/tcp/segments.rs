@@ -34,6 +34,7 @@ impl Connection {
         self.snd_nxt += octets;
         self.fin_sent |= fin;
         self.last_sent = cx.now;
+        self.pending.probe = false; // the window, or the time-out that overrides it, has let data go
         outcome
     }
 
@@ -113,7 +114,7 @@ impl Connection {
         };
         if outcome != SendOutcome::Full {
             self.pending.probe = false;
-            self.probed = true;
+            self.probed |= self.is_probing();
             cx.counters.window_probes += 1;
         }
         outcome
@@ -137,7 +138,9 @@ impl Connection {
     pub(super) fn send_reset(&mut self, cx: &mut Context<'_>, sink: &mut dyn SegmentSink) -> SendOutcome {
         let (seq, ack) = (self.snd_nxt, self.rcv_nxt);
         let flags = TcpFlags::RST | TcpFlags::ACK;
-        let outcome = self.send_bare(cx, TcpHeader { seq, ack, flags, ..TcpHeader::default() }, sink);
+        let options = TcpOptions { timestamps: self.timestamps_option(cx.now), ..TcpOptions::default() };
+        let outcome =
+            self.send_bare(cx, TcpHeader { seq, ack, flags, options, ..TcpHeader::default() }, sink);
         if outcome != SendOutcome::Full {
             self.pending.reset = false;
             cx.counters.resets_sent += 1;
@@ -215,10 +218,13 @@ impl Connection {
         }
     }
 
+    /// On every segment once it is agreed upon, resets included (RFC 7323 3.2).
+    fn timestamps_option(&self, now: Instant) -> Option<Timestamps> {
+        self.timestamps.then(|| Timestamps { value: self.timestamp(now), echo: self.ts_recent })
+    }
+
     pub(super) fn segment_options(&self, now: Instant) -> TcpOptions {
-        let timestamps =
-            self.timestamps.then(|| Timestamps { value: self.timestamp(now), echo: self.ts_recent });
-        let mut options = TcpOptions { timestamps, ..TcpOptions::default() };
+        let mut options = TcpOptions { timestamps: self.timestamps_option(now), ..TcpOptions::default() };
         if self.sack {
             // A duplicate goes first and is not repeated (RFC 2883 4).
             if let Some((left, right)) = self.duplicate {
