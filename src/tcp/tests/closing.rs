@@ -12,7 +12,7 @@ fn rfc_9293_3_6_we_close_first() {
     rig.recv_ack(2);
     assert_eq!(rig.connection.state(), State::TimeWait);
     let entry = rig.connection.time_wait().unwrap();
-    assert_eq!((entry.snd_nxt, entry.rcv_nxt), (SeqNumber(US + 2), SeqNumber(PEER + 2)));
+    assert_eq!((entry.snd_nxt, entry.rcv_nxt), (SeqNumber(US) + 2, SeqNumber(PEER) + 2));
     assert!(rig.connection.is_finished());
 }
 
@@ -150,8 +150,7 @@ fn abort_resets_and_repeats_its_error() {
     let mut rig = Rig::established();
     rig.write(10);
     rig.recv();
-    rig.connection.abort(Error::ConnectionAborted);
-    rig.transmit();
+    rig.abort();
     let reset = rig.recv();
     assert_eq!((reset.header.flags, reset.seq()), (RST | ACK, 11));
     assert_eq!(rig.read(), Err(Error::ConnectionAborted));

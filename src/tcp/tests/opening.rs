@@ -134,16 +134,61 @@ fn rfc_7323_3_timestamps_are_echoed() {
     assert_eq!(rig.recv().gso_size, 988, "twelve bytes less for the option");
 }
 
-#[test]
-fn data_on_the_last_ack_of_a_passive_open_is_delivered() {
-    let (config, pool, mut counters) = (Config::default(), Pool::new(), Counters::default());
+/// A passive open whose SYN-ACK has been sent `syn_acks` times.
+fn accepted(syn_acks: usize) -> Rig {
+    let (config, pool, mut counters) =
+        (Config { congestion: Algorithm::NewReno, ..Config::default() }, Pool::new(), Counters::default());
     let now = Instant::from_secs(1);
+    let mut syn = segment(0, 0, SYN);
+    syn.options.mss = Some(MSS as u16);
+    let mut half = HalfOpen::new(&syn, SeqNumber(US), 0, MSS as u16, 65_535);
+    for _ in 1..syn_acks {
+        assert!(matches!(half.handle_timeout(&config), HalfOpenTimeout::Resend(_)));
+    }
     let mut cx = Context { now, config: &config, pool: &pool, counters: &mut counters };
-    let half = HalfOpen::new(&segment(0, 0, SYN), SeqNumber(US), 0, MSS as u16, 65_535);
-    let connection = Connection::accept(&mut cx, &half, open(SocketOptions::default()));
-    let mut rig = Rig { connection, config, pool, counters, now, sent: VecDeque::new() };
+    let options = SocketOptions { nodelay: true, ..SocketOptions::default() };
+    let connection = Connection::accept(&mut cx, &half, open(options));
+    Rig { connection, config, pool, counters, now, sent: VecDeque::new() }
+}
+
+#[test]
+fn rfc_9293_3_10_7_4_data_on_the_last_ack_of_a_passive_open_is_delivered() {
+    let mut rig = accepted(1);
     rig.send(ack(1, 1), b"hello");
     assert_eq!(rig.connection.state(), State::Established);
     assert_eq!(rig.read().unwrap(), b"hello");
     rig.recv_ack(6);
+}
+
+#[test]
+fn rfc_9293_3_10_7_4_a_fin_on_the_last_ack_too() {
+    let mut rig = accepted(1);
+    rig.send(segment(1, 1, FIN | ACK), b"all");
+    assert_eq!(rig.connection.state(), State::CloseWait);
+    assert_eq!(rig.read().unwrap(), b"all");
+    assert_eq!(rig.read().unwrap(), b"");
+}
+
+#[test]
+fn rfc_6298_5_7_and_rfc_5681_3_1_after_a_lost_syn_ack() {
+    for (syn_acks, first_window, time_out) in [(1, 10_000, 1_000), (2, 1_000, 3_000)] {
+        let mut rig = accepted(syn_acks);
+        rig.send(ack(1, 1), b"");
+        rig.write(30_000);
+        assert_eq!(rig.sent.drain(..).map(|seen| seen.payload.len()).sum::<usize>(), first_window);
+        rig.advance(ms(time_out - 1));
+        rig.recv_nothing();
+        rig.advance(ms(2));
+        rig.recv_data(1, 1_000);
+    }
+}
+
+#[test]
+fn rfc_9293_3_10_7_3_data_and_fin_on_a_syn_ack_are_taken() {
+    let mut rig = Rig::connecting(SocketOptions::default());
+    rig.recv();
+    rig.send(segment(0, 1, SYN | ACK | FIN), b"early");
+    rig.recv_ack(7);
+    assert_eq!(rig.connection.state(), State::CloseWait);
+    assert_eq!(rig.read().unwrap(), b"early");
 }
