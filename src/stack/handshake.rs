@@ -12,9 +12,9 @@ use crate::tcp::{Connection, HalfOpen, HalfOpenReply, HalfOpenTimeout, Open};
 use crate::wire::SeqNumber;
 
 impl Stack {
-    /// Answers a SYN, if the listener's limits allow it. `floor` is where the sequence numbers of an earlier
-    /// connection between the same ends stopped.
-    pub(super) fn start_handshake(&mut self, listener: u32, segment: &Segment, floor: Option<SeqNumber>) {
+    /// Answers a SYN, if the listener's limits allow it. `old` is an earlier connection between the same ends, in
+    /// TIME-WAIT, whose place the new one takes (RFC 6191); a SYN that is refused leaves it there.
+    pub(super) fn start_handshake(&mut self, listener: u32, segment: &Segment, old: Option<Flow>) {
         let at_limit = self.is_at_socket_limit();
         let Some(listening) = listener_at(&mut self.sockets, listener) else { return };
         let refused = if listening.is_accept_queue_full() {
@@ -34,9 +34,11 @@ impl Stack {
             // SYN cookies would answer here without remembering anything.
             self.evict_half_open(listener);
         }
+        let floor = old.and_then(|old| self.take_over(old, segment.tag));
         self.answer_syn(listener, segment, floor);
     }
 
+    /// `floor` is where the sequence numbers of an earlier connection stopped.
     fn answer_syn(&mut self, listener: u32, segment: &Segment, floor: Option<SeqNumber>) {
         let Segment { header: syn, tuple, tag, .. } = segment;
         let Some(listening) = listener_at(&mut self.sockets, listener) else { return };

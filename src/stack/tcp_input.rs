@@ -89,10 +89,7 @@ impl Stack {
                 self.answer(&segment.tuple, ack);
             }
             TimeWaitReply::Reuse => match self.listeners.find(segment.tuple.local()) {
-                Some(listener) => {
-                    let floor = self.take_over(flow, segment.tag);
-                    self.start_handshake(listener, segment, floor);
-                }
+                Some(listener) => self.start_handshake(listener, segment, Some(flow)),
                 None => self.refuse(segment, payload_len),
             },
         }

@@ -2,8 +2,10 @@
 
 mod connections;
 mod events;
+mod handshakes;
 mod hostile;
 mod icmp;
+mod incarnations;
 mod ip;
 mod listen;
 mod loopback;
