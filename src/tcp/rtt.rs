@@ -69,10 +69,6 @@ impl RttEstimator {
         self.backoff = 0;
     }
 
-    pub(super) fn is_after_lost_syn(&self) -> bool {
-        self.syn_was_lost
-    }
-
     pub(super) fn srtt(&self) -> Option<Duration> {
         (self.srtt > 0).then(|| Duration::from_micros(self.srtt.into()))
     }
