@@ -246,8 +246,7 @@ impl Connection {
     /// SEG.SEQ for a segment without data. While the peer's window is closed SND.NXT counts a probe that lies beyond
     /// it: a peer that tests acceptability by the letter (RFC 9293 3.4) would drop the acknowledgment or the reset.
     pub(super) fn acceptable_seq(&self) -> SeqNumber {
-        let edge = self.snd_una + self.snd_wnd;
-        if self.state.is_synchronised() { self.snd_nxt.min(edge) } else { self.snd_nxt }
+        if self.state.is_synchronised() && self.is_probing() { self.snd_una } else { self.snd_nxt }
     }
 
     /// Octets of sequence space between SND.UNA and SND.NXT.

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::connection::{Arrival, Connection};
+use super::half_open::WINDOW_SHIFT;
 use super::{Context, Error, SegmentMeta, State, reset_for};
 use crate::buffer::Chunk;
 use crate::time::Duration;
@@ -68,6 +69,9 @@ impl Connection {
             if !reset {
                 self.answer_unacceptable(cx, arrival);
             }
+            if self.is_just_behind(arrival) {
+                self.fifth_check_ack(cx, arrival)?;
+            }
             return DROP;
         }
         self.update_ts_recent(cx, arrival.header);
@@ -87,6 +91,19 @@ impl Connection {
         } else {
             self.pending.ack = true;
         }
+    }
+
+    /// Whether this is an empty segment of a peer that probes our window and has not heard yet that we took the probe:
+    /// it sends from behind RCV.NXT (see [`acceptable_seq`](Self::acceptable_seq)), by a unit of the window at most.
+    /// With both sides in this position, dropping its acknowledgment as RFC 9293 3.10.7.4 has it would leave each
+    /// waiting for the other for ever.
+    fn is_just_behind(&self, arrival: &Arrival<'_>) -> bool {
+        let segment = arrival.header;
+        let behind = self.rcv_nxt.distance(segment.seq);
+        self.state.is_synchronised()
+            && segment.flags == TcpFlags::ACK
+            && arrival.payload.is_empty()
+            && (1..=1 << WINDOW_SHIFT).contains(&behind)
     }
 
     /// The four cases of RFC 9293 3.10.7.4, with the allowance for a closed window: a segment at RCV.NXT is taken

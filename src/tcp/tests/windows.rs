@@ -40,6 +40,19 @@ fn rfc_9293_3_10_7_4_while_probing_acknowledgments_stay_in_the_window() {
     assert_eq!((reset.header.flags, reset.seq()), (RST | ACK, 1));
 }
 
+/// Both sides have probed, both have taken the other's octet, and neither has heard of it.
+#[test]
+fn rfc_9293_3_10_7_4_two_that_probe_each_other_hear_each_other() {
+    let mut rig = shut_out();
+    rig.write(5_000);
+    rig.advance(ms(201));
+    rig.recv_data(1, 1);
+    rig.send(window(ack(1, 1), 0), b"?"); // the peer's probe
+    assert_eq!(rig.recv_ack(2).seq(), 1);
+    rig.send(ack(1, 2), b""); // from behind RCV.NXT, and it took ours
+    assert_eq!(rig.sent.drain(..).map(|seen| seen.payload.len()).sum::<usize>(), 4_999);
+}
+
 #[test]
 fn rfc_9293_3_8_6_1_a_fin_alone_is_the_probe() {
     let mut rig = shut_out();
