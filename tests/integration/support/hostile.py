@@ -77,8 +77,14 @@ def random_packets(chance):
 
 
 def mutated_packets(chance, originals):
+    # Each protocol as often as any other, though most packets of a capture are TCP's.
+    kinds = {}
+    for packet in originals:
+        version = packet[0] >> 4
+        kinds.setdefault((version, packet[9 if version == 4 else 6]), []).append(packet)
+    kinds = list(kinds.values())
     while True:
-        packet = bytearray(chance.choice(originals))
+        packet = bytearray(chance.choice(chance.choice(kinds)))
         kind = chance.randrange(4)
         if kind == 0:
             del packet[chance.randrange(1, len(packet)) :]
