@@ -1,21 +1,24 @@
 //! The few requests to the kernel's routing socket (rtnetlink(7)) that configuring an interface takes.
 //!
-//! Written here because the wrappers at hand do not wait for the kernel's answer, and an address that could not be
-//! set has to be reported.
+//! One request is under way at a time, and each waits for the kernel's answer, as an address that could not be set
+//! has to be reported.
 
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsRawFd, OwnedFd};
 
-use nix::errno::Errno;
-use nix::libc;
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
-
-/// Length of `struct nlmsghdr`.
-const HEADER: usize = 16;
-/// `IFLA_INET6_ADDR_GEN_MODE` and its value for no link-local address (linux/if_link.h).
-const INET6_ADDR_GEN_MODE: u16 = 8;
-const ADDR_GEN_MODE_NONE: u8 = 1;
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+};
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressHeader, AddressMessage};
+use netlink_packet_route::link::{
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute, LinkFlags, LinkHeader, LinkMessage,
+};
+use netlink_packet_route::route::{
+    RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{Socket, SocketAddr};
 
 /// What an interface is set to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,29 +30,30 @@ pub(super) struct LinkState {
 
 /// A routing socket in the namespace of the thread that opened it.
 pub(super) struct Netlink {
-    fd: OwnedFd,
+    socket: Socket,
     sequence: u32,
 }
 
 impl Netlink {
     pub(super) fn open() -> io::Result<Self> {
-        let flags = SockFlag::SOCK_CLOEXEC;
-        let fd = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkRoute)?;
-        Ok(Netlink { fd, sequence: 0 })
+        let socket = Socket::new(NETLINK_ROUTE)?;
+        // Port 0 is the kernel. A connected socket takes messages from nobody else.
+        socket.connect(&SocketAddr::new(0, 0))?;
+        Ok(Netlink { socket, sequence: 0 })
     }
 
     /// What the interface is set to now.
     pub(super) fn link(&mut self, index: u32) -> io::Result<LinkState> {
-        let request = Message::new(libc::RTM_GETLINK, 0).bytes(&link_message(index, 0));
-        let answer = self.ask(request)?;
-        let fixed = answer.get(HEADER..HEADER + 16).ok_or(io::ErrorKind::InvalidData)?;
-        let flags = u32::from_ne_bytes([fixed[8], fixed[9], fixed[10], fixed[11]]);
-        let mut state = LinkState { is_up: flags & libc::IFF_UP as u32 != 0, mtu: 0, queue: 0 };
-        for (kind, value) in attributes(&answer[HEADER + 16..]) {
-            let Ok(number) = value.try_into().map(u32::from_ne_bytes) else { continue };
-            match kind {
-                libc::IFLA_MTU => state.mtu = number,
-                libc::IFLA_TXQLEN => state.queue = number,
+        // Answered by a message, and so not acknowledged as well.
+        let answer = self.ask(0, RouteNetlinkMessage::GetLink(link_message(index, None)))?;
+        let Some(RouteNetlinkMessage::NewLink(link)) = answer else {
+            return Err(io::ErrorKind::InvalidData.into());
+        };
+        let mut state = LinkState { is_up: link.header.flags.contains(LinkFlags::Up), mtu: 0, queue: 0 };
+        for attribute in link.attributes {
+            match attribute {
+                LinkAttribute::Mtu(mtu) => state.mtu = mtu,
+                LinkAttribute::TxQueueLen(packets) => state.queue = packets,
                 _ => {}
             }
         }
@@ -57,144 +61,103 @@ impl Netlink {
     }
 
     pub(super) fn set_mtu(&mut self, index: u32, mtu: u32) -> io::Result<()> {
-        self.set_link(index, 0, libc::IFLA_MTU, &mtu.to_ne_bytes())
+        self.set_link(link_message(index, Some(LinkAttribute::Mtu(mtu))))
     }
 
     /// Packets that the kernel queues for the interface (`txqueuelen`).
     pub(super) fn set_queue(&mut self, index: u32, packets: u32) -> io::Result<()> {
-        self.set_link(index, 0, libc::IFLA_TXQLEN, &packets.to_ne_bytes())
+        self.set_link(link_message(index, Some(LinkAttribute::TxQueueLen(packets))))
     }
 
     /// Has the kernel make no link-local address, so that it solicits no routers on the interface.
     pub(super) fn set_no_link_local(&mut self, index: u32) -> io::Result<()> {
-        let mode = attribute(INET6_ADDR_GEN_MODE, &[ADDR_GEN_MODE_NONE]);
-        let family = attribute(libc::AF_INET6 as u16, &mode);
-        self.set_link(index, 0, libc::IFLA_AF_SPEC, &family)
+        let mode = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
+        let families = LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![mode])]);
+        self.set_link(link_message(index, Some(families)))
     }
 
     pub(super) fn set_up(&mut self, index: u32) -> io::Result<()> {
-        let request = Message::new(libc::RTM_NEWLINK, 0).bytes(&link_message(index, libc::IFF_UP as u32));
-        self.ask(request).map(drop)
+        let mut message = link_message(index, None);
+        message.header.flags = LinkFlags::Up;
+        message.header.change_mask = LinkFlags::Up;
+        self.set_link(message)
     }
 
     /// Adds an address that is usable at once. `AlreadyExists` if the interface has it.
     pub(super) fn add_address(&mut self, index: u32, address: IpAddr, prefix: u8) -> io::Result<()> {
-        let fixed = [&[family(address), prefix, 0, 0][..], &index.to_ne_bytes()].concat();
-        let request = Message::new(libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_EXCL)
-            .bytes(&fixed)
-            .bytes(&attribute(libc::IFA_LOCAL, &octets(address)))
-            .bytes(&attribute(libc::IFA_ADDRESS, &octets(address)))
-            .bytes(&attribute(libc::IFA_FLAGS, &libc::IFA_F_NODAD.to_ne_bytes()));
-        self.ask(request).map(drop)
+        let mut message = AddressMessage::default();
+        message.header =
+            AddressHeader { family: family(address), prefix_len: prefix, index, ..Default::default() };
+        message.attributes = vec![
+            AddressAttribute::Local(address),
+            AddressAttribute::Address(address),
+            AddressAttribute::Flags(AddressFlags::Nodad),
+        ];
+        self.create(RouteNetlinkMessage::NewAddress(message))
     }
 
     /// Routes a prefix to the interface. `AlreadyExists` if there is a route for it.
     pub(super) fn add_route(&mut self, index: u32, address: IpAddr, prefix: u8) -> io::Result<()> {
-        let scope = if address.is_ipv4() { libc::RT_SCOPE_LINK } else { libc::RT_SCOPE_UNIVERSE };
-        let table = libc::RT_TABLE_MAIN;
-        // struct rtmsg: family, lengths of destination and source, TOS, table, protocol, scope, type, flags.
-        let fixed =
-            [family(address), prefix, 0, 0, table, libc::RTPROT_STATIC, scope, libc::RTN_UNICAST, 0, 0, 0, 0];
-        let request = Message::new(libc::RTM_NEWROUTE, libc::NLM_F_CREATE | libc::NLM_F_EXCL)
-            .bytes(&fixed)
-            .bytes(&attribute(libc::RTA_DST, &octets(network(address, prefix))))
-            .bytes(&attribute(libc::RTA_OIF, &index.to_ne_bytes()));
-        self.ask(request).map(drop)
+        let mut message = RouteMessage::default();
+        message.header = RouteHeader {
+            address_family: family(address),
+            destination_prefix_length: prefix,
+            table: RouteHeader::RT_TABLE_MAIN,
+            protocol: RouteProtocol::Static,
+            scope: if address.is_ipv4() { RouteScope::Link } else { RouteScope::Universe },
+            kind: RouteType::Unicast,
+            ..Default::default()
+        };
+        message.attributes =
+            vec![RouteAttribute::Destination(network(address, prefix).into()), RouteAttribute::Oif(index)];
+        self.create(RouteNetlinkMessage::NewRoute(message))
     }
 
-    fn set_link(&mut self, index: u32, flags: u32, kind: u16, value: &[u8]) -> io::Result<()> {
-        let request = Message::new(libc::RTM_NEWLINK, 0).bytes(&link_message(index, flags));
-        self.ask(request.bytes(&attribute(kind, value))).map(drop)
+    fn set_link(&mut self, message: LinkMessage) -> io::Result<()> {
+        self.ask(NLM_F_ACK, RouteNetlinkMessage::SetLink(message)).map(drop)
     }
 
-    /// Sends a request and waits for the answer to it; an error in the answer is the error of the call.
-    fn ask(&mut self, request: Message) -> io::Result<Vec<u8>> {
+    fn create(&mut self, message: RouteNetlinkMessage) -> io::Result<()> {
+        self.ask(NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, message).map(drop)
+    }
+
+    /// Sends a request and waits for the answer to it, which is a message or a mere acknowledgment; an error in the
+    /// answer is the error of the call.
+    fn ask(&mut self, flags: u16, message: RouteNetlinkMessage) -> io::Result<Option<RouteNetlinkMessage>> {
         self.sequence += 1;
-        send(self.fd.as_raw_fd(), &request.finish(self.sequence), MsgFlags::empty())?;
-        let mut buffer = vec![0; 32 * 1024];
+        let mut header = NetlinkHeader::default();
+        header.flags = flags | NLM_F_REQUEST;
+        header.sequence_number = self.sequence;
+        let mut request = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(message));
+        request.finalize();
+        let mut bytes = vec![0; request.buffer_len()];
+        request.serialize(&mut bytes);
+        self.socket.send(&bytes, 0)?;
         loop {
-            let len = recv(self.fd.as_raw_fd(), &mut buffer, MsgFlags::empty())?;
-            let answer = &buffer[..len];
-            let header = answer.get(..HEADER + 4).ok_or(io::ErrorKind::InvalidData)?;
-            if header[8..12] != self.sequence.to_ne_bytes() {
+            let (bytes, _) = self.socket.recv_from_full()?;
+            let answer = NetlinkMessage::deserialize(&bytes)
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            if answer.header.sequence_number != self.sequence {
                 continue;
             }
-            if u16::from_ne_bytes([header[4], header[5]]) == libc::NLMSG_ERROR as u16 {
-                let code = i32::from_ne_bytes([header[16], header[17], header[18], header[19]]);
-                return if code == 0 { Ok(Vec::new()) } else { Err(Errno::from_raw(-code).into()) };
-            }
-            return Ok(answer.to_vec());
+            return match answer.payload {
+                NetlinkPayload::InnerMessage(message) => Ok(Some(message)),
+                NetlinkPayload::Error(error) if error.code.is_some() => Err(error.to_io()),
+                _ => Ok(None),
+            };
         }
     }
 }
 
-/// A request being put together. `RTM_GETLINK` is answered by a message, everything else by an acknowledgment.
-struct Message {
-    bytes: Vec<u8>,
-}
-
-impl Message {
-    fn new(kind: u16, flags: libc::c_int) -> Self {
-        let acknowledged = if kind == libc::RTM_GETLINK { 0 } else { libc::NLM_F_ACK };
-        let flags = (flags | libc::NLM_F_REQUEST | acknowledged) as u16;
-        let mut bytes = vec![0; HEADER];
-        bytes[4..6].copy_from_slice(&kind.to_ne_bytes());
-        bytes[6..8].copy_from_slice(&flags.to_ne_bytes());
-        Message { bytes }
-    }
-
-    fn bytes(mut self, bytes: &[u8]) -> Self {
-        self.bytes.extend_from_slice(bytes);
-        self
-    }
-
-    fn finish(mut self, sequence: u32) -> Vec<u8> {
-        let len = self.bytes.len() as u32;
-        self.bytes[..4].copy_from_slice(&len.to_ne_bytes());
-        self.bytes[8..12].copy_from_slice(&sequence.to_ne_bytes());
-        self.bytes
-    }
-}
-
-/// `struct ifinfomsg` that sets `flags`.
-fn link_message(index: u32, flags: u32) -> [u8; 16] {
-    let mut message = [0; 16];
-    message[4..8].copy_from_slice(&index.to_ne_bytes());
-    message[8..12].copy_from_slice(&flags.to_ne_bytes());
-    message[12..16].copy_from_slice(&flags.to_ne_bytes());
+fn link_message(index: u32, attribute: Option<LinkAttribute>) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.header = LinkHeader { index, ..Default::default() };
+    message.attributes = attribute.into_iter().collect();
     message
 }
 
-/// `struct rtattr` with its value, padded to four bytes.
-fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-    let len = (4 + value.len()) as u16;
-    let mut bytes = [&len.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat();
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes
-}
-
-/// Walks attributes; ends at the first that does not fit.
-fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    std::iter::from_fn(move || {
-        let header = bytes.get(..4)?;
-        let len = usize::from(u16::from_ne_bytes([header[0], header[1]]));
-        let kind = u16::from_ne_bytes([header[2], header[3]]);
-        let value = bytes.get(4..len)?;
-        bytes = bytes.get(len.next_multiple_of(4)..).unwrap_or_default();
-        Some((kind, value))
-    })
-}
-
-fn family(address: IpAddr) -> u8 {
-    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-    family as u8
-}
-
-fn octets(address: IpAddr) -> Vec<u8> {
-    match address {
-        IpAddr::V4(v4) => v4.octets().to_vec(),
-        IpAddr::V6(v6) => v6.octets().to_vec(),
-    }
+fn family(address: IpAddr) -> AddressFamily {
+    if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
 }
 
 /// The address with the bits behind the prefix cleared, as the kernel refuses a route with any of them set.
@@ -213,7 +176,12 @@ fn network(address: IpAddr, prefix: u8) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use nix::errno::Errno;
+
     use super::*;
+
+    /// An index that no interface has.
+    const NOWHERE: u32 = u32::MAX >> 1;
 
     #[test]
     fn networks_have_no_host_bits() {
@@ -231,16 +199,6 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_padded_and_walked() {
-        let bytes = [attribute(1, b"abcde"), attribute(2, b""), attribute(3, b"wxyz")].concat();
-        assert_eq!(bytes.len(), 12 + 4 + 8);
-        let walked: Vec<_> = attributes(&bytes).collect();
-        assert_eq!(walked, [(1, &b"abcde"[..]), (2, b""), (3, b"wxyz")]);
-        assert_eq!(attributes(&bytes[..bytes.len() - 1]).count(), 2, "cut off");
-        assert_eq!(attributes(&[3, 0, 0, 0]).count(), 0, "shorter than its own header");
-    }
-
-    #[test]
     fn the_loopback_interface_is_read_without_any_rights() {
         let state = Netlink::open().unwrap().link(1).unwrap();
         assert!(state.mtu > 0, "{state:?}");
@@ -248,7 +206,28 @@ mod tests {
 
     #[test]
     fn an_error_of_the_kernel_is_the_error_of_the_call() {
-        let error = Netlink::open().unwrap().link(u32::MAX >> 1).unwrap_err();
+        let error = Netlink::open().unwrap().link(NOWHERE).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(Errno::ENODEV as i32));
+    }
+
+    #[test]
+    fn every_change_waits_for_what_the_kernel_says() {
+        let mut netlink = Netlink::open().unwrap();
+        let [v4, v6]: [IpAddr; 2] = ["192.0.2.1", "2001:db8::1"].map(|address| address.parse().unwrap());
+        for (what, result) in [
+            ("MTU", netlink.set_mtu(NOWHERE, 1_500)),
+            ("queue", netlink.set_queue(NOWHERE, 4_000)),
+            ("link-local", netlink.set_no_link_local(NOWHERE)),
+            ("up", netlink.set_up(NOWHERE)),
+            ("IPv4 address", netlink.add_address(NOWHERE, v4, 24)),
+            ("IPv6 address", netlink.add_address(NOWHERE, v6, 64)),
+            ("IPv4 route", netlink.add_route(NOWHERE, v4, 24)),
+            ("IPv6 route", netlink.add_route(NOWHERE, v6, 64)),
+        ] {
+            // Without the right to configure interfaces, the kernel does not even look for this one.
+            let code = result.unwrap_err().raw_os_error();
+            let expected = [Errno::ENODEV, Errno::EPERM].map(|errno| Some(errno as i32));
+            assert!(expected.contains(&code), "{what}: {code:?}");
+        }
     }
 }
