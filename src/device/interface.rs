@@ -4,6 +4,8 @@ use std::fmt;
 use std::fs::File;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
@@ -17,6 +19,9 @@ use super::{DeviceError, Plain, system};
 /// Packets that the kernel queues towards us. It drops silently what exceeds that, and its own default, 500, is less
 /// than one window of 4 MiB.
 const QUEUE: u32 = 4_000;
+/// How often, and how far apart, the kernel is asked whether it takes packets for a new IPv6 address.
+const ASKED: u32 = 250;
+const ASKED_EVERY: Duration = Duration::from_millis(2);
 /// The largest packet that any host has to take (RFC 1122 3.3.2).
 const LEAST_MTU: u16 = 576;
 /// The smallest MTU of IPv6 (RFC 8200 5).
@@ -174,8 +179,8 @@ impl OpenTun {
         {
             log::debug!("{}: link-local address not switched off: {error}", self.name);
         }
-        // First up, then addresses: an IPv6 address that waits for its interface to come up becomes usable a moment
-        // later than that, and the first packets to it are lost.
+        // First up, then addresses: an IPv6 address that waits for its interface to come up becomes usable only some
+        // time later.
         if !before.is_up {
             netlink.set_up(self.index).map_err(|error| self.failed("bringing it up", error))?;
         }
@@ -184,6 +189,9 @@ impl OpenTun {
         }
         for prefix in &config.routes {
             self.add_route(&mut netlink, *prefix)?;
+        }
+        for prefix in config.addresses.iter().filter(|prefix| prefix.address.is_ipv6()) {
+            self.wait_for(&mut netlink, prefix.address);
         }
         Ok(netlink.link(self.index).map_err(|error| self.failed("state", error))?.mtu)
     }
@@ -202,6 +210,23 @@ impl OpenTun {
             }
             result => result.map_err(|error| self.failed(&what, error)),
         }
+    }
+
+    /// Waits until the kernel takes packets for an address, so that the first one to it is not lost. Where that cannot
+    /// be known, or does not come, the packets will show it.
+    #[allow(clippy::disallowed_methods, reason = "nothing runs yet")]
+    fn wait_for(&self, netlink: &mut Netlink, address: IpAddr) {
+        for _ in 0..ASKED {
+            match netlink.is_local(address) {
+                Ok(false) => thread::sleep(ASKED_EVERY),
+                Ok(true) => return,
+                Err(error) => {
+                    log::debug!("{}: no route to {address}: {error}", self.name);
+                    return;
+                }
+            }
+        }
+        log::debug!("{}: the kernel does not take packets for {address}", self.name);
     }
 
     fn add_route(&self, netlink: &mut Netlink, prefix: Prefix) -> Result<(), DeviceError> {

@@ -113,6 +113,22 @@ impl Netlink {
         self.create(RouteNetlinkMessage::NewRoute(message))
     }
 
+    /// Whether the kernel takes packets for `address` as its own. It routes an IPv6 address to itself only some time
+    /// after it has been added, on a thread of its own.
+    pub(super) fn is_local(&mut self, address: IpAddr) -> io::Result<bool> {
+        let mut message = RouteMessage::default();
+        message.header = RouteHeader {
+            address_family: family(address),
+            destination_prefix_length: if address.is_ipv4() { 32 } else { 128 },
+            ..Default::default()
+        };
+        message.attributes = vec![RouteAttribute::Destination(address.into())];
+        match self.ask(0, RouteNetlinkMessage::GetRoute(message))? {
+            Some(RouteNetlinkMessage::NewRoute(route)) => Ok(route.header.kind == RouteType::Local),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
     fn set_link(&mut self, message: LinkMessage) -> io::Result<()> {
         self.ask(NLM_F_ACK, RouteNetlinkMessage::SetLink(message)).map(drop)
     }
@@ -202,6 +218,14 @@ mod tests {
     fn the_loopback_interface_is_read_without_any_rights() {
         let state = Netlink::open().unwrap().link(1).unwrap();
         assert!(state.mtu > 0, "{state:?}");
+    }
+
+    #[test]
+    fn the_loopback_address_is_local_and_others_are_not() {
+        let mut netlink = Netlink::open().unwrap();
+        assert!(netlink.is_local("127.0.0.1".parse().unwrap()).unwrap());
+        // Documentation's: there is no route to it, or one that leads away.
+        assert!(!netlink.is_local("192.0.2.1".parse().unwrap()).unwrap_or(false));
     }
 
     #[test]
