@@ -148,6 +148,8 @@ impl Connection {
             State::Closed => Err(self.error.unwrap_or(Error::NotConnected)),
             _ => {
                 self.queue_fin();
+                // Who waits for room learns that there will be none.
+                self.events.writable |= std::mem::take(&mut self.write_blocked);
                 Ok(())
             }
         }

@@ -49,6 +49,16 @@ fn one_direction_closes_and_the_other_goes_on() {
 }
 
 #[test]
+fn closing_our_direction_ends_a_write_that_waits() {
+    let (client, mut server, _end) = connection();
+    let mut writer = client.try_clone().unwrap();
+    let writing = spawn(move || writer.write_all(&noise(1, 64 << 20)));
+    server.read_exact(&mut [0; 1024]).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(join(&writing).unwrap_err().kind(), ErrorKind::BrokenPipe);
+}
+
+#[test]
 fn nobody_listens_is_refused() {
     let (client, _server, _end) = networks();
     assert_eq!(client.connect((SERVER, 81)).unwrap_err().kind(), ErrorKind::ConnectionRefused);
