@@ -28,6 +28,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     connection: Option<TcpStream>,
+    /// Connections so far: tells the present one from one that has ended.
+    generation: u64,
     /// Standard input has ended.
     ended: bool,
     /// Writing to the present connection failed.
@@ -57,14 +59,18 @@ impl Pump {
             connection.shutdown(Shutdown::Write)?;
         }
         state.connection = Some(connection.try_clone()?);
+        state.generation += 1;
         state.failed = None;
         self.shared.changed.notify_all();
         Ok(())
     }
 
-    /// That connection has ended; what comes waits for the next one.
+    /// That connection has ended; what comes waits for the next one. What it has not taken yet is lost.
     pub(super) fn detach(&self) {
-        self.lock().connection = None;
+        let connection = self.lock().connection.take();
+        // Writing to a peer that takes nothing any more would hold the input up for ever. An error says that the
+        // connection has ended already, and with it the writing.
+        let _ = connection.map(|connection| connection.shutdown(Shutdown::Write));
     }
 
     /// Waits until everything has been written.
@@ -108,21 +114,96 @@ impl Pump {
 
     fn pass_on(&self, bytes: &[u8]) {
         let mut state = self.lock();
-        let mut connection = loop {
+        let (mut connection, generation) = loop {
             let connection = state.connection.as_ref().filter(|_| state.failed.is_none());
             if let Some(Ok(connection)) = connection.map(TcpStream::try_clone) {
-                break connection;
+                break (connection, state.generation);
             }
             state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         };
         drop(state);
         if let Err(error) = connection.write_all(bytes) {
-            self.lock().failed = Some(error);
-            self.shared.changed.notify_all();
+            let mut state = self.lock();
+            // The next connection has nothing to do with it.
+            if state.generation == generation {
+                state.failed = Some(error);
+                self.shared.changed.notify_all();
+            }
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::device;
+    use crate::net::Network;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// Two connections, each with its peer.
+    fn connections() -> [(TcpStream, TcpStream); 2] {
+        let (near, far) = device::pair(1_500);
+        let network = |device, address: &str| {
+            let builder = Network::builder(device).address(address.parse().unwrap());
+            builder.linger(Duration::ZERO).start().unwrap()
+        };
+        let (here, there) = (network(near, "10.9.0.1/24"), network(far, "10.9.0.2/24"));
+        let end: SocketAddr = "10.9.0.2:7000".parse().unwrap();
+        let listener = there.listen(end).unwrap();
+        [(); 2].map(|()| {
+            let ours = here.connect(end).unwrap();
+            let (peer, _) = listener.accept().unwrap();
+            peer.set_read_timeout(Some(PATIENCE)).unwrap();
+            (ours, peer)
+        })
+    }
+
+    /// Passes on more than a peer takes that reads nothing; says when that is over.
+    fn pass_on_too_much(pump: &Pump) -> Receiver<()> {
+        let (done, is_done) = channel();
+        let worker = pump.clone();
+        thread::spawn(move || {
+            worker.pass_on(&vec![7; 64 << 20]);
+            let _ = done.send(());
+        });
+        is_done
+    }
+
+    #[test]
+    fn a_connection_that_has_ended_holds_nothing_up() {
+        let [(first, mut stuck), (second, mut peer)] = connections();
+        let pump = Pump { shared: Arc::default() };
+        pump.attach(&first).unwrap();
+        let is_done = pass_on_too_much(&pump);
+        stuck.read_exact(&mut [0]).expect("it is being written");
+        pump.detach();
+        is_done.recv_timeout(PATIENCE).expect("released");
+        pump.attach(&second).unwrap();
+        pump.pass_on(b"next");
+        let mut received = [0; 4];
+        peer.read_exact(&mut received).unwrap();
+        assert_eq!(&received, b"next");
+    }
+
+    #[test]
+    fn the_error_of_one_connection_is_not_that_of_the_next() {
+        let [(first, mut stuck), (second, _peer)] = connections();
+        let pump = Pump { shared: Arc::default() };
+        pump.attach(&first).unwrap();
+        let is_done = pass_on_too_much(&pump);
+        stuck.read_exact(&mut [0]).expect("it is being written");
+        pump.attach(&second).unwrap();
+        first.shutdown(Shutdown::Write).unwrap();
+        is_done.recv_timeout(PATIENCE).expect("the first fails");
+        assert!(pump.lock().failed.is_none());
     }
 }

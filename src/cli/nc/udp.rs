@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -41,12 +42,12 @@ pub(super) fn listen(stack: &RunningStack, port: u16, keep: bool, mtu: u16) -> R
     let families = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
     let has = |ip: &IpAddr| stack.addresses.iter().any(|cidr| cidr.address.is_ipv4() == ip.is_ipv4());
     let peer = Peer::default();
-    let mut threads = Vec::new();
+    let (has_ended, ends) = channel();
     for family in families.into_iter().filter(has) {
         let failed = |error| broken(&format!("port {port}"), &error);
         let socket = stack.network.udp(any(family, port)).map_err(failed)?;
         let mut out = output::stdout()?;
-        let (peer, most) = (Arc::clone(&peer), most(family, mtu));
+        let (peer, most, has_ended) = (Arc::clone(&peer), most(family, mtu), has_ended.clone());
         let receive_all = move || {
             let mut is_sending = false;
             let choose = |sender| {
@@ -60,15 +61,15 @@ pub(super) fn listen(stack: &RunningStack, port: u16, keep: bool, mtu: u16) -> R
                 }
                 keep || known == sender
             };
-            receive(&socket, &mut out, choose, || false)
+            // Nobody listens to the second one that ends.
+            let _ = has_ended.send(receive(&socket, &mut out, choose, || false));
         };
-        threads.push(thread::Builder::new().name("receive".into()).spawn(receive_all).map_err(failed)?);
+        thread::Builder::new().name("receive".into()).spawn(receive_all).map_err(failed)?;
     }
     log::info!("{}: listening on UDP port {port}", stack.interface);
-    for thread in threads {
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-    }
-    Ok(())
+    drop(has_ended);
+    // When nobody reads what one of them writes, there is nothing left to do for the other.
+    ends.recv().unwrap_or_else(|_| Err(Failure::new(format!("port {port}: listening has ended"))))
 }
 
 /// A thread that sends standard input to the peer and notes its end.
