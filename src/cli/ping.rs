@@ -65,15 +65,19 @@ impl Ping {
         let statistics = Arc::new(Mutex::new(Statistics::new(now)));
         let (shown, network) = (Arc::clone(&statistics), stack.network.clone());
         let host = self.whom.clone();
-        signals.end_with(move |_| {
+        let watch = signals.end_with(move |_| {
             let statistics = lock(&shown);
             // The process ends here, whether anybody reads this or not.
             let _ = output::line(&statistics.summary(&host, network.shared().now()));
+            // It is the end of the device, too, and a capture has all of it.
+            network.shutdown(Duration::ZERO);
             u8::from(statistics.received == 0)
         })?;
         let mut pinging = Pinging::new(&stack, target, statistics)?;
         output::line(&format!("PING {} ({target}): {PAYLOAD} data bytes", self.whom))?;
         let result = pinging.run(self.count, self.interval);
+        watch.leave_the_end_to_it();
+        stack.network.shutdown(Duration::ZERO);
         // Held to the end: Ctrl-C now must not show the statistics a second time.
         let statistics = lock(&pinging.statistics);
         result?;
@@ -161,13 +165,45 @@ impl<'a> Pinging<'a> {
 
     fn reply(&mut self, length: usize, from: IpAddr, sequence: u16) -> Result<(), Failure> {
         let bytes = length + ICMP_HEADER;
-        let Some(sent) = self.outstanding.remove(&sequence).filter(|_| from == self.target) else {
+        let is_asked = from == self.target;
+        // Somebody else's answer leaves the request outstanding.
+        let Some(sent) = is_asked.then(|| self.outstanding.remove(&sequence)).flatten() else {
             lock(&self.statistics).unexpected += 1;
-            return output::line(&format!("{bytes} bytes from {from}: icmp_seq={sequence} (duplicate)"));
+            let why = if is_asked { "duplicate" } else { "not asked" };
+            return output::line(&format!("{bytes} bytes from {from}: icmp_seq={sequence} ({why})"));
         };
         let time = self.now() - sent;
         lock(&self.statistics).record(time);
         let millis = time.as_secs_f64() * 1e3;
         output::line(&format!("{bytes} bytes from {from}: icmp_seq={sequence} time={millis:.3} ms"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device;
+    use crate::net::Network;
+
+    #[test]
+    fn a_reply_of_somebody_else_does_not_answer_the_request() {
+        let (device, _other) = device::pair(1_500);
+        let network = Network::builder(device).address("10.9.0.2/24".parse().unwrap()).start().unwrap();
+        let stack = RunningStack { network, interface: "lw0".into(), addresses: Vec::new() };
+        let [target, stranger] = ["10.9.0.1", "10.9.0.3"].map(|address| address.parse().unwrap());
+        let now = stack.network.shared().now();
+        let statistics = Arc::new(Mutex::new(Statistics::new(now)));
+        let mut pinging = Pinging::new(&stack, target, statistics).unwrap();
+        pinging.outstanding.insert(7, now);
+        let counts = |pinging: &Pinging<'_>| {
+            let statistics = lock(&pinging.statistics);
+            (statistics.received, statistics.unexpected)
+        };
+        pinging.reply(PAYLOAD, stranger, 7).unwrap();
+        assert_eq!(counts(&pinging), (0, 1));
+        pinging.reply(PAYLOAD, target, 7).unwrap();
+        assert_eq!(counts(&pinging), (1, 1));
+        pinging.reply(PAYLOAD, target, 7).unwrap();
+        assert_eq!(counts(&pinging), (1, 2));
     }
 }

@@ -98,6 +98,16 @@ impl<W: WireDevice, S: Write> Capture<W, S> {
             Err(error) => self.give_up(&into_io(error)),
         }
     }
+}
+
+impl<W, S: Write> Capture<W, S> {
+    /// Empties the buffer into the file.
+    fn write_out(&mut self) {
+        self.due = None;
+        if let Some(Err(error)) = self.writer.as_mut().map(|writer| writer.get_mut().flush()) {
+            self.give_up(&error);
+        }
+    }
 
     fn give_up(&mut self, error: &io::Error) {
         let advice = match error.kind() {
@@ -108,6 +118,13 @@ impl<W: WireDevice, S: Write> Capture<W, S> {
         self.missed += 1;
         self.writer = None;
         self.due = None;
+    }
+}
+
+impl<W, S: Write> Drop for Capture<W, S> {
+    /// Writes what is left; the buffer would do so, too, but keep an error to itself.
+    fn drop(&mut self) {
+        self.write_out();
     }
 }
 
@@ -132,10 +149,7 @@ impl<W: WireDevice, S: Write + Send> WireDevice for Capture<W, S> {
 
     fn flush(&mut self, now: Instant) {
         if self.due.is_some_and(|due| due <= now) {
-            self.due = None;
-            if let Some(Err(error)) = self.writer.as_mut().map(|writer| writer.get_mut().flush()) {
-                self.give_up(&error);
-            }
+            self.write_out();
         }
         self.wire.flush(now);
     }
@@ -169,6 +183,7 @@ fn into_io(error: PcapError) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Mutex};
 
     use pcap_file::pcapng::{Block, PcapNgReader};
@@ -181,12 +196,13 @@ mod tests {
     #[derive(Clone)]
     struct Disk {
         content: Arc<Mutex<Vec<u8>>>,
+        flushes: Arc<AtomicUsize>,
         room: usize,
     }
 
     impl Disk {
         fn new(room: usize) -> Self {
-            Disk { content: Arc::default(), room }
+            Disk { content: Arc::default(), flushes: Arc::default(), room }
         }
 
         fn bytes(&self) -> Vec<u8> {
@@ -205,6 +221,7 @@ mod tests {
         }
 
         fn flush(&mut self) -> io::Result<()> {
+            self.flushes.fetch_add(1, Ordering::Relaxed);
             Ok(())
         }
     }
@@ -282,6 +299,20 @@ mod tests {
         let mut seen = Vec::new();
         near.counters(&mut |name, _, value| seen.push((name, value)));
         assert_eq!(seen, [("capture_packets", 2), ("capture_missed_packets", 9)]);
+    }
+
+    #[test]
+    fn the_end_writes_what_is_left_and_hears_whether_it_worked() {
+        let (mut near, _far, disk) = capture(10_000);
+        near.transmit(Instant::ZERO, b"out");
+        let flushes = disk.flushes.load(Ordering::Relaxed);
+        drop(near);
+        assert_eq!(packets(&disk.bytes()).len(), 1);
+        assert_eq!(
+            disk.flushes.load(Ordering::Relaxed),
+            flushes + 1,
+            "only an explicit flush reports errors"
+        );
     }
 
     #[test]
