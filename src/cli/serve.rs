@@ -114,6 +114,10 @@ struct Limits {
     #[arg(long, value_name = "D", default_value = "30s", value_parser = units::duration)]
     send_timeout: Duration,
 
+    /// How long what a client still sends is read after the last answer, so that it is not reset before it has read
+    #[arg(long, value_name = "D", default_value = "2s", value_parser = units::duration)]
+    linger_timeout: Duration,
+
     /// Largest body of a request, where it is not streamed
     #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = units::size)]
     body_limit: u32,
@@ -185,6 +189,7 @@ impl Serve {
             body_timeout,
             body_rate,
             send_timeout,
+            linger_timeout,
             body_limit,
         } = self.limits;
         let mut config = Config::default();
@@ -194,6 +199,7 @@ impl Serve {
         config.http.body_timeout = body_timeout;
         config.http.body_rate = body_rate;
         config.http.send_timeout = send_timeout;
+        config.http.linger_timeout = linger_timeout;
         config.max_connections = max_connections as usize;
         config.max_per_client = max_per_client as usize;
         config.body_limit = body_limit as usize;
@@ -276,6 +282,7 @@ mod tests {
             "--body-timeout=6s",
             "--body-rate=7",
             "--send-timeout=8s",
+            "--linger-timeout=10s",
             "--body-limit=9KiB",
             "--tcp-keep-alive=1s,2s,3",
         ]);
@@ -286,6 +293,7 @@ mod tests {
         assert_eq!(config.http.body_timeout, Duration::from_secs(6));
         assert_eq!((config.http.body_rate, config.body_limit), (7, 9 * 1024));
         assert_eq!(config.http.send_timeout, Duration::from_secs(8));
+        assert_eq!(config.http.linger_timeout, Duration::from_secs(10));
         assert_eq!(config.socket.keep_alive.unwrap().count, 3);
     }
 

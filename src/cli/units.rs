@@ -34,31 +34,43 @@ impl<T: fmt::Display> fmt::Display for OrOff<T> {
     }
 }
 
-/// A duration above zero: `250ms`, `10s`, `2m`.
+/// The longest duration: sums and multiples of it still have room in every clock.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// A duration above zero, up to 365 days: `250ms`, `10s`, `2m`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "not a duration such as 250ms, 10s or 2m".to_owned();
-    let duration = humantime::parse_duration(text).map_err(|_| wrong())?;
-    if duration.is_zero() { Err(wrong()) } else { Ok(duration) }
+    duration_or(text, "not a duration such as 250ms, 10s or 2m")
+}
+
+/// A duration; `wrong` is what is said about anything else.
+fn duration_or(text: &str, wrong: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration.is_zero() => Err(wrong.to_owned()),
+        Ok(duration) if duration <= LONGEST => Ok(duration),
+        Ok(_) | Err(humantime::DurationError::NumberOverflow) => Err("longer than 365d".to_owned()),
+        Err(_) => Err(wrong.to_owned()),
+    }
 }
 
 /// A duration above zero, or `off`.
 pub(super) fn duration_or_off(text: &str) -> Result<OrOff<Duration>, String> {
     match text {
         "off" => Ok(OrOff::Off),
-        _ => duration(text).map(OrOff::On).map_err(|_| "not a duration such as 10s, nor off".to_owned()),
+        _ => duration_or(text, "not a duration such as 10s, nor off").map(OrOff::On),
     }
 }
 
 /// `IDLE,INTERVAL,COUNT`, or `off`.
 pub(super) fn keep_alive(text: &str) -> Result<KeepAliveOption, String> {
-    let wrong = || "not IDLE,INTERVAL,COUNT such as 15s,5s,3, nor off".to_owned();
+    const WRONG: &str = "not IDLE,INTERVAL,COUNT such as 15s,5s,3, nor off";
+    let wrong = || WRONG.to_owned();
     if text == "off" {
         return Ok(OrOff::Off);
     }
     let [idle, interval, count] = text.split(',').collect::<Vec<_>>()[..] else { return Err(wrong()) };
     let keep_alive = KeepAlive {
-        idle: duration(idle).map_err(|_| wrong())?,
-        interval: duration(interval).map_err(|_| wrong())?,
+        idle: duration_or(idle, WRONG)?,
+        interval: duration_or(interval, WRONG)?,
         count: count.parse().ok().filter(|count| *count > 0).ok_or_else(wrong)?,
     };
     Ok(OrOff::On(keep_alive))
@@ -116,6 +128,20 @@ mod tests {
         assert_eq!(duration_or_off("off"), Ok(OrOff::Off));
         assert_eq!(duration_or_off("1s"), Ok(OrOff::On(Duration::from_secs(1))));
         assert!(duration_or_off("0s").is_err() && duration_or_off("Off").is_err());
+    }
+
+    #[test]
+    fn durations_end_with_a_year() {
+        assert_eq!(duration("365d"), Ok(LONGEST));
+        for long in ["366d", "365d 1ns", "584542046090y", "99999999999999999999s"] {
+            let refusals = [
+                duration(long).unwrap_err(),
+                duration_or_off(long).unwrap_err(),
+                keep_alive(&format!("{long},1s,1")).unwrap_err(),
+                keep_alive(&format!("1s,{long},1")).unwrap_err(),
+            ];
+            assert_eq!(refusals, ["longer than 365d"; 4], "{long}");
+        }
     }
 
     #[test]
