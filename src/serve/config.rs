@@ -38,14 +38,14 @@ impl Config {
         self.max_connections - self.max_connections / 10
     }
 
-    /// Connections above the maximum that are kept for as long as it takes to say 503.
-    pub(super) fn reserve(&self) -> usize {
-        (self.max_connections / 100).max(16)
+    /// The maximum, and the connections above it that are kept for as long as it takes to say 503.
+    pub(super) fn most_with_reserve(&self) -> usize {
+        self.max_connections.saturating_add((self.max_connections / 100).max(16))
     }
 
     /// The same for one client.
-    pub(super) fn reserve_per_client(&self) -> usize {
-        (self.max_per_client / 100).max(4)
+    pub(super) fn most_of_client_with_reserve(&self) -> usize {
+        self.max_per_client.saturating_add((self.max_per_client / 100).max(4))
     }
 }
 
@@ -68,5 +68,19 @@ impl Default for Config {
             },
             backlog: 1024,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reserve_is_above_the_maximum_if_there_is_room_above_it() {
+        let config = Config { max_connections: 1_000, max_per_client: 1_000, ..Config::default() };
+        assert_eq!((config.most_with_reserve(), config.most_of_client_with_reserve()), (1_016, 1_010));
+        let config = Config { max_connections: usize::MAX, max_per_client: usize::MAX, ..config };
+        assert_eq!(config.most_with_reserve(), usize::MAX);
+        assert_eq!(config.most_of_client_with_reserve(), usize::MAX);
     }
 }

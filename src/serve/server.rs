@@ -116,7 +116,7 @@ impl<'a> Opened<'a> {
         let options = ListenOptions {
             backlog: config.backlog,
             socket: Some(config.socket.clone()),
-            max_connections: Some(config.max_connections + config.reserve()),
+            max_connections: Some(config.most_with_reserve()),
         };
         Opened { stack, options, sockets: Vec::new() }
     }

@@ -69,19 +69,29 @@ pub fn serve(
         let (stream, _) = listener.accept()?;
         let guest = Guest::new(&open);
         let is_full = guest.number > max_connections;
-        if guest.number > max_connections + RESERVE {
+        if guest.number > max_connections.saturating_add(RESERVE) {
             stream.set_reset_on_drop(true);
             continue;
         }
         let (config, service) = (Arc::clone(&config), Arc::clone(&service));
         let thread = thread::Builder::new().name("longwire-http".into());
-        let spawned = thread.spawn(move || {
+        hand_over(stream, thread, move |stream| {
             let _guest = guest;
             Connection::new(stream, config, is_full).run(&*service);
         });
-        if let Err(error) = spawned {
-            log::warn!("no thread for a connection, it is reset: {error}");
-        }
+    }
+}
+
+/// Runs `serve` on a thread of its own; without one the connection is reset.
+fn hand_over(stream: TcpStream, thread: thread::Builder, serve: impl FnOnce(TcpStream) + Send + 'static) {
+    // A spawn that fails drops the stream, and an orderly end would look like an empty answer.
+    stream.set_reset_on_drop(true);
+    let spawned = thread.spawn(move || {
+        stream.set_reset_on_drop(false);
+        serve(stream);
+    });
+    if let Err(error) = spawned {
+        log::warn!("no thread for a connection, it is reset: {error}");
     }
 }
 
@@ -268,5 +278,33 @@ impl Wake for Bell {
     fn wake_by_ref(self: &Arc<Self>) {
         self.rung.store(true, Ordering::Release);
         self.thread.unpark();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+    use crate::device;
+    use crate::net::Network;
+
+    #[test]
+    fn a_connection_that_gets_no_thread_is_reset() {
+        let (near, far) = device::pair(1_500);
+        let network = |device, address: &str| {
+            let builder = Network::builder(device).address(address.parse().unwrap());
+            builder.linger(Duration::from_millis(100)).start().unwrap()
+        };
+        let (clients, servers) = (network(near, "10.9.0.1/24"), network(far, "10.9.0.2/24"));
+        let listener = servers.listen("10.9.0.2:80").unwrap();
+        let mut client = clients.connect("10.9.0.2:80").unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        // No address space holds such a stack.
+        let thread = thread::Builder::new().stack_size(1 << 60);
+        hand_over(stream, thread, |_| unreachable!("there is no such thread"));
+        let end = client.read(&mut [0]).expect_err("not an orderly end");
+        assert_eq!(end.kind(), io::ErrorKind::ConnectionReset);
     }
 }

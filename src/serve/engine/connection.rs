@@ -4,7 +4,7 @@ use std::io::IoSlice;
 use std::net::{Shutdown, SocketAddr};
 use std::task;
 
-use super::{Key, Turn};
+use super::Turn;
 use crate::driver::{Chunk, Duration, Error, Instant, Readiness, SocketId};
 use crate::http::{Reason, Reasons, ServerConnection, Session, Transport};
 use crate::serve::about::Introduction;
@@ -126,10 +126,9 @@ impl Connection {
         }
     }
 
-    /// Moves what can be moved, within the budget.
-    pub(super) fn run(&mut self, turn: &Turn<'_>, key: Key) -> Fate {
-        let waker = turn.env.wakes.waker(key);
-        let mut cx = task::Context::from_waker(&waker);
+    /// Moves what can be moved, within the budget. `waker` has it moved again.
+    pub(super) fn run(&mut self, turn: &Turn<'_>, waker: &task::Waker) -> Fate {
+        let mut cx = task::Context::from_waker(waker);
         let requests = self.requests();
         if self.failed {
             self.session.connection_mut().transport_failed();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Turn;
 use super::connection::{Connection, Fate};
 use super::table::{Key, Table};
+use super::wakes::Wakers;
 use super::wheel::Wheel;
 use crate::driver::{Event, Instant, SocketId};
 use crate::http::ServerConnection;
@@ -19,11 +20,17 @@ pub(super) struct Connections {
     wheel: Wheel,
     /// Those that have something to do, each once.
     ready: VecDeque<Key>,
+    wakers: Wakers,
 }
 
 impl Connections {
     pub(super) fn new(now: Instant) -> Self {
-        Connections { table: Table::new(), wheel: Wheel::new(now), ready: VecDeque::new() }
+        Connections {
+            table: Table::new(),
+            wheel: Wheel::new(now),
+            ready: VecDeque::new(),
+            wakers: Wakers::default(),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -63,7 +70,7 @@ impl Connections {
         let (all, of_client) = (self.table.len(), self.table.of_client(peer.ip()));
         let config = &turn.env.config;
         let (most, most_of_client) = (config.max_connections, config.max_per_client);
-        if all >= most + config.reserve() || of_client >= most_of_client + config.reserve_per_client() {
+        if all >= config.most_with_reserve() || of_client >= config.most_of_client_with_reserve() {
             turn.env.stats.refuse();
             turn.stack.with(|stack| {
                 // Both fail only if it is gone already.
@@ -144,7 +151,7 @@ impl Connections {
         let Some(connection) = self.table.get_mut(key) else { return };
         connection.queued = false;
         let requests = connection.requests();
-        match connection.run(turn, key) {
+        match connection.run(turn, &self.wakers.waker(&turn.env.wakes, key)) {
             Fate::Gone(peer) => {
                 self.table.remove(key, peer.map(|peer| peer.ip()));
                 return;

@@ -17,14 +17,27 @@ impl Wakes {
         Arc::new(Wakes { woken: Mutex::default(), ringer })
     }
 
-    /// A waker that lets the connection `key` be polled again.
-    pub(super) fn waker(self: &Arc<Self>, key: Key) -> Waker {
-        Waker::from(Arc::new(ConnectionWaker { wakes: Arc::clone(self), key }))
-    }
-
     /// Takes those that were woken since the last call.
     pub(super) fn take(&self) -> Vec<Key> {
         std::mem::take(&mut self.woken.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Makes wakers, of which most are never kept: the memory of one that was not serves for the next.
+#[derive(Default)]
+pub(super) struct Wakers {
+    last: Option<Arc<ConnectionWaker>>,
+}
+
+impl Wakers {
+    /// A waker that lets the connection `key` be polled again.
+    pub(super) fn waker(&mut self, wakes: &Arc<Wakes>, key: Key) -> Waker {
+        match self.last.as_mut().and_then(Arc::get_mut) {
+            Some(unused) => unused.key = key,
+            None => self.last = None,
+        }
+        let new = || Arc::new(ConnectionWaker { wakes: Arc::clone(wakes), key });
+        Waker::from(Arc::clone(self.last.get_or_insert_with(new)))
     }
 }
 
@@ -41,5 +54,27 @@ impl Wake for ConnectionWaker {
     fn wake_by_ref(self: &Arc<Self>) {
         self.wakes.woken.lock().unwrap_or_else(PoisonError::into_inner).push(self.key);
         self.wakes.ringer.ring();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device;
+    use crate::net::Network;
+
+    #[test]
+    fn a_waker_that_was_kept_still_wakes_its_own() {
+        let (device, _other) = device::pair(1_500);
+        let network = Network::builder(device).address("10.9.0.2/24".parse().unwrap()).start().unwrap();
+        let wakes = Wakes::new(network.shared().ringer().clone());
+        let mut wakers = Wakers::default();
+        let [first, second, third] = [1, 2, 3].map(|index| Key { index, generation: 0 });
+        drop(wakers.waker(&wakes, first));
+        let kept = wakers.waker(&wakes, second);
+        let other = wakers.waker(&wakes, third);
+        kept.wake();
+        other.wake();
+        assert_eq!(wakes.take(), [second, third]);
     }
 }

@@ -1,9 +1,8 @@
 //! A file's bytes, read ahead by the workers.
 
 use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use super::workers::{Ticket, Workers};
@@ -15,24 +14,28 @@ const READ: usize = 64 * 1024;
 
 /// A file that is being sent: one piece of it in hand, and one on its way.
 pub(super) struct FileSource {
-    file: Arc<File>,
+    /// Locked, as a read that nobody waits for any more may still be moving its position.
+    file: Arc<Mutex<File>>,
     length: u64,
     workers: Arc<Workers>,
-    /// Where `held` begins.
+    /// Of what is next in `held`.
     offset: u64,
     held: Vec<u8>,
+    /// Bytes of `held` that have been given away.
+    gone: usize,
     /// What comes behind `held`.
     coming: Option<Ticket<io::Result<Vec<u8>>>>,
 }
 
 impl FileSource {
     pub(super) fn new(file: File, length: u64, workers: Arc<Workers>) -> Self {
-        FileSource { file: Arc::new(file), length, workers, offset: 0, held: Vec::new(), coming: None }
+        let file = Arc::new(Mutex::new(file));
+        FileSource { file, length, workers, offset: 0, held: Vec::new(), gone: 0, coming: None }
     }
 
     /// Has the piece behind `held` read, if there is one.
     fn read_ahead(&mut self) {
-        let offset = self.offset + self.held.len() as u64;
+        let offset = self.offset + (self.held.len() - self.gone) as u64;
         if self.coming.is_some() || offset >= self.length {
             return;
         }
@@ -40,12 +43,26 @@ impl FileSource {
         let file = Arc::clone(&self.file);
         self.coming = Some(self.workers.resume(move || read(&file, offset, most)));
     }
+
+    /// Takes up to `most` of the bytes in hand: all of them without a copy, and of a part only that part is copied.
+    fn take(&mut self, most: usize) -> Vec<u8> {
+        let rest = &self.held[self.gone..];
+        if self.gone == 0 && rest.len() <= most {
+            return std::mem::take(&mut self.held);
+        }
+        let piece = rest[..most.min(rest.len())].to_vec();
+        self.gone += piece.len();
+        if self.gone == self.held.len() {
+            (self.held, self.gone) = (Vec::new(), 0);
+        }
+        piece
+    }
 }
 
 impl Source for FileSource {
     fn read(&mut self, cx: &mut Context<'_>, offset: u64, most: usize) -> Poll<io::Result<Piece>> {
         if offset != self.offset {
-            (self.offset, self.held, self.coming) = (offset, Vec::new(), None);
+            (self.offset, self.held, self.gone, self.coming) = (offset, Vec::new(), 0, None);
         }
         self.read_ahead();
         if self.held.is_empty() {
@@ -60,26 +77,21 @@ impl Source for FileSource {
             }
             self.read_ahead();
         }
-        let rest = self.held.split_off(most.min(self.held.len()));
-        let piece = std::mem::replace(&mut self.held, rest);
+        let piece = self.take(most);
         self.offset += piece.len() as u64;
         Poll::Ready(Ok(Piece::Owned(piece)))
     }
 }
 
 /// At least one byte.
-fn read(file: &File, offset: u64, most: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; most];
-    loop {
-        match file.read_at(&mut bytes, offset) {
-            // The file has become shorter than it was when its length was announced.
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(count) => {
-                bytes.truncate(count);
-                return Ok(bytes);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+fn read(file: &Mutex<File>, offset: u64, most: usize) -> io::Result<Vec<u8>> {
+    let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+    file.seek(SeekFrom::Start(offset))?;
+    // Room that is written to once: a file fills it without its having been zeroed.
+    let mut bytes = Vec::with_capacity(most);
+    match file.by_ref().take(most as u64).read_to_end(&mut bytes)? {
+        // The file has become shorter than it was when its length was announced.
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(bytes),
     }
 }
