@@ -82,11 +82,14 @@ impl Connection {
     }
 
     /// Acknowledges what cannot be taken (RFC 9293 3.10.7.4). A SYN draws a challenge wherever it lies (RFC 5961 4.2);
-    /// so does an empty segment, or two ends that disagree about the numbers would answer each other for ever.
+    /// so does an empty segment, or two ends that disagree about the numbers would answer each other for ever. Right
+    /// before RCV.NXT it is a keep-alive probe (RFC 9293 3.8.4), which is answered however short their interval.
     fn answer_unacceptable(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>) {
         self.note_duplicate(arrival);
         let segment = arrival.header;
-        if segment.has(TcpFlags::SYN) || segment.segment_len(arrival.payload.len()) == 0 {
+        let empty = segment.segment_len(arrival.payload.len()) == 0;
+        let keep_alive = empty && segment.seq + 1 == self.rcv_nxt;
+        if segment.has(TcpFlags::SYN) || (empty && !keep_alive) {
             self.challenge(cx);
         } else {
             self.pending.ack = true;

@@ -136,10 +136,12 @@ fn rfc_9293_3_8_5_urgent_data_is_in_line() {
 }
 
 #[test]
-fn a_keep_alive_probe_is_answered() {
+fn rfc_9293_3_8_4_keep_alive_probes_are_answered_however_short_their_interval() {
     let mut rig = Rig::established();
-    rig.send(ack(0, 1), b"");
-    rig.recv_ack(1);
+    for _ in 0..10 {
+        rig.send(ack(0, 1), b"");
+        rig.recv_ack(1);
+    }
 }
 
 #[test]
