@@ -64,8 +64,7 @@ start() {
             ;;
         longwire)
             in_ns longwire background longwire "${SERVER_CPU[@]}" target/release/longwire serve --tun lw0 --mtu 1500 \
-                --offload off --congestion cubic --host "${HOST[longwire]}" --address "${ADDRESS[longwire]}/24" \
-                --control "$(scratch longwire.sock)"
+                --offload off --congestion cubic --host "${HOST[longwire]}" --address "${ADDRESS[longwire]}/24"
             wait_for_line longwire 'http://'
             ;;
         *) die "no peer is called $peer" ;;
