@@ -154,6 +154,8 @@ fn a_peer_that_has_vanished_is_found_by_tcp_keep_alive() {
     let cable = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
     let near = Severable { device: near, whole: std::sync::Arc::clone(&cable) };
     let clients = Network::builder(near).address("10.9.0.1/24".parse().unwrap());
+    // Probes come faster here than challenges are answered (RFC 5961 10).
+    let clients = clients.configure(|config| config.tcp.challenge_ack_interval = Duration::ZERO);
     let clients = clients.linger(Duration::ZERO).start().unwrap();
     let servers = Network::builder(far).address("10.9.0.2/24".parse().unwrap()).start().unwrap();
     let mut config = Config::default();
