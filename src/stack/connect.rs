@@ -96,7 +96,7 @@ impl Stack {
         let Some(flow) = self.find_flow(self.demux.tag(tuple), tuple) else { return PortState::Free };
         match self.time_wait.get(flow) {
             Some((state, expires)) if state.ts_recent.is_some() => {
-                let entered = 2 * self.env.config.tcp.msl;
+                let entered = self.env.config.tcp.time_wait();
                 if expires <= self.env.now + entered.saturating_sub(REUSE_AFTER) {
                     PortState::Reusable
                 } else {

@@ -83,7 +83,7 @@ impl Stack {
             self.env.counters.stack.time_wait_evicted += 1;
             self.forget_time_wait(oldest);
         }
-        let expires = self.env.now + 2 * self.env.config.tcp.msl;
+        let expires = self.env.now + self.env.config.tcp.time_wait();
         if let Some(flow) = self.time_wait.insert(tuple, state, expires) {
             self.demux.insert(tag, flow);
         }

@@ -8,8 +8,9 @@ use super::{Instant, SendOutcome, Sink, SocketId, Stack};
 use crate::tcp::Transmit;
 use crate::wire::TcpFlags;
 
-/// Packets that one call sends, so that input and timers get their turn.
-const BUDGET: usize = 256;
+/// Packets that one call sends, so that input, timers and other threads get their turn. One connection's turn is not
+/// cut short: it may be as many super-packets as [`tcp`](crate::tcp) sends at once.
+const BUDGET: usize = 64;
 
 /// How [`Stack::poll_transmit`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -85,7 +85,7 @@ impl Stack {
             TimeWaitReply::Ignore => self.env.counters.stack.time_wait_ignored += 1,
             TimeWaitReply::Answer(ack) => self.answer(&segment.tuple, ack),
             TimeWaitReply::Restart(ack) => {
-                self.time_wait.restart(flow, self.env.now + 2 * self.env.config.tcp.msl);
+                self.time_wait.restart(flow, self.env.now + self.env.config.tcp.time_wait());
                 self.answer(&segment.tuple, ack);
             }
             TimeWaitReply::Reuse => match self.listeners.find(segment.tuple.local()) {

@@ -57,6 +57,13 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// How long TIME-WAIT lasts: twice the maximum segment lifetime (RFC 9293 3.4.2), whatever that was set to.
+    pub fn time_wait(&self) -> Duration {
+        self.msl.saturating_mul(2)
+    }
+}
+
 /// Keep-alive of one connection (RFC 9293 3.8.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepAlive {
@@ -98,5 +105,17 @@ impl Default for SocketOptions {
             send_buffer: 1024 * 1024,
             receive_buffer: 1024 * 1024,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_lifetime_is_too_long_to_be_doubled() {
+        let config = Config { msl: Duration::MAX, ..Config::default() };
+        assert_eq!(config.time_wait(), Duration::MAX);
+        assert_eq!(Config::default().time_wait(), Duration::from_secs(60));
     }
 }

@@ -97,5 +97,5 @@ fn one_call_keeps_to_its_budget() {
     }
     let mut wire = Wire { packets: Vec::new(), room: &mut host.room };
     assert_eq!(host.stack.poll_transmit(host.now, &mut wire), Flushed::More);
-    assert_eq!(wire.packets.len(), 256);
+    assert_eq!(wire.packets.len(), 64);
 }
