@@ -18,7 +18,7 @@ impl IcmpSocket {
     pub(super) fn on(network: &Network) -> io::Result<IcmpSocket> {
         network.check_open()?;
         let id = network.shared().with(|stack| stack.icmp_bind(None))?;
-        Ok(IcmpSocket { socket: Socket::new(network, id) })
+        Ok(IcmpSocket { socket: Socket::new(network, id)? })
     }
 
     /// Sends an echo request.

@@ -21,7 +21,7 @@ impl TcpListener {
         network.check_open()?;
         let options = ListenOptions { backlog: network.backlog(), ..ListenOptions::default() };
         let id = network.shared().with(|stack| stack.listen(address, options))?;
-        Ok(TcpListener { socket: Arc::new(Socket::new(network, id)) })
+        Ok(TcpListener { socket: Arc::new(Socket::new(network, id)?) })
     }
 
     /// The network that it runs on.
@@ -35,7 +35,7 @@ impl TcpListener {
     /// `WouldBlock` if it is nonblocking and there is none, `NetworkDown` once the network is shut down.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (id, peer) = self.socket.blocking(Direction::Read, Stack::accept)?;
-        Ok((TcpStream::from_id(self.network(), id), peer))
+        Ok((TcpStream::from_id(self.network(), id)?, peer))
     }
 
     /// Connections as they come, without an end: what [`accept`](TcpListener::accept) gives, without the address.

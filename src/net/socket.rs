@@ -25,8 +25,13 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(network: &Network, id: SocketId) -> Self {
-        Socket {
+    /// Takes over `id`.
+    ///
+    /// # Errors
+    /// `NetworkDown`, and the socket is closed: the network has begun to shut down since it was opened, and may have
+    /// closed all that it knew of before it knew of this one.
+    pub(super) fn new(network: &Network, id: SocketId) -> io::Result<Self> {
+        let socket = Socket {
             id,
             waiter: network.shared().waiters().register(id),
             read_timeout: Timeout::default(),
@@ -35,7 +40,8 @@ impl Socket {
             error_taken: AtomicBool::new(false),
             reset: AtomicBool::new(false),
             network: network.clone(),
-        }
+        };
+        network.check_open().map(|()| socket)
     }
 
     pub(super) fn network(&self) -> &Network {

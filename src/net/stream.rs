@@ -21,8 +21,8 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    pub(super) fn from_id(network: &Network, id: SocketId) -> Self {
-        TcpStream { socket: Arc::new(Socket::new(network, id)) }
+    pub(super) fn from_id(network: &Network, id: SocketId) -> io::Result<Self> {
+        Ok(TcpStream { socket: Arc::new(Socket::new(network, id)?) })
     }
 
     pub(super) fn open(
@@ -35,7 +35,7 @@ impl TcpStream {
         let shared = network.shared();
         let now = shared.now();
         let id = shared.with(|stack| stack.connect(now, remote, None, None))?;
-        let stream = TcpStream::from_id(network, id);
+        let stream = TcpStream::from_id(network, id)?;
         stream.socket.blocking_for(Direction::Write, timeout, |stack, id| {
             let readiness = stack.readiness(id)?;
             match stack.error(id)? {

@@ -19,7 +19,7 @@ impl UdpSocket {
     pub(super) fn on(network: &Network, address: SocketAddr) -> io::Result<UdpSocket> {
         network.check_open()?;
         let id = network.shared().with(|stack| stack.udp_bind(address))?;
-        Ok(UdpSocket { socket: Arc::new(Socket::new(network, id)) })
+        Ok(UdpSocket { socket: Arc::new(Socket::new(network, id)?) })
     }
 
     /// The network that it runs on.

@@ -1,8 +1,11 @@
 //! How connections and networks end.
 
 use std::io::{ErrorKind, Read, Write};
+use std::net::ToSocketAddrs;
 
+use super::super::socket::Socket;
 use super::*;
+use crate::stack::Error;
 
 #[test]
 fn dropping_without_shutdown_delivers_everything() {
@@ -62,8 +65,31 @@ fn shutting_down_resets_a_peer_that_does_not_close() {
     let (client, server, _end) = networks();
     let (_stream, mut accepted) = connect(&client, &listen(&server));
     assert!(!client.shutdown(Duration::from_millis(50)), "the peer never closed");
-    let error = std::iter::repeat_with(|| accepted.write_all(b"x")).find_map(Result::err).unwrap();
-    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    let writing =
+        spawn(move || std::iter::repeat_with(|| accepted.write_all(b"x")).find_map(Result::err).unwrap());
+    assert_eq!(join(&writing).kind(), ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn a_socket_that_is_opened_in_the_middle_of_a_shutdown_is_closed() {
+    let (client, server, _end) = networks();
+    let listener = listen(&server);
+    let (stream, accepted) = connect(&client, &listener);
+    // It goes on as long as this connection does.
+    let stopping = spawn({
+        let server = server.clone();
+        move || server.shutdown(PATIENCE)
+    });
+    while server.check_open().is_ok() {
+        thread::yield_now();
+    }
+    let shared = server.shared();
+    let id =
+        shared.with(|stack| stack.udp_bind((SERVER, 9).to_socket_addrs().unwrap().next().unwrap())).unwrap();
+    assert_eq!(Socket::new(&server, id).unwrap_err().kind(), ErrorKind::NetworkDown);
+    assert_eq!(shared.with(|stack| stack.local_addr(id)), Err(Error::StaleSocket));
+    drop((stream, accepted));
+    assert!(join(&stopping));
 }
 
 #[test]
