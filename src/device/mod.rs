@@ -74,7 +74,8 @@ pub trait Device: Send {
     /// Reads the next packet into `packet`, which is cleared first and has room for any IP packet.
     ///
     /// # Errors
-    /// `WouldBlock` when there is none now; anything else when the device is down or gone.
+    /// `WouldBlock` when there is none now, `NotConnected` when the device is gone and will not come back; anything
+    /// else when it is down.
     fn receive(&mut self, now: Instant, packet: &mut Chunk) -> io::Result<PacketMeta>;
 
     /// Sends one packet, cutting it into segments and completing its checksum where no hardware does.

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
+use nix::errno::Errno;
+
 use super::{CounterVisitor, WireDevice, read_at};
 use crate::buffer::Chunk;
 use crate::time::Instant;
@@ -41,6 +43,11 @@ impl Plain {
         &self.name
     }
 
+    fn gone(&self) -> io::Error {
+        let message = format!("{}: the interface has been deleted", self.name);
+        io::Error::new(io::ErrorKind::NotConnected, message)
+    }
+
     fn refused(&mut self, error: &io::Error) -> SendOutcome {
         self.counters.failed += 1;
         if !self.failing {
@@ -49,6 +56,12 @@ impl Plain {
         }
         SendOutcome::Failed
     }
+}
+
+/// What reading says once the interface behind the descriptor has been deleted. One that is only down reads as empty.
+fn is_gone(error: &io::Error) -> bool {
+    let gone = [Errno::EBADFD, Errno::ENODEV, Errno::ENXIO];
+    error.raw_os_error().is_some_and(|code| gone.contains(&Errno::from_raw(code)))
 }
 
 impl WireDevice for Plain {
@@ -61,6 +74,7 @@ impl WireDevice for Plain {
         let len = loop {
             match self.file.read(packet.spare()) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_gone(&error) => return Err(self.gone()),
                 result => break result?,
             }
         };
@@ -146,6 +160,13 @@ mod tests {
         while b.receive(Instant::ZERO, &mut packet).is_ok() {}
         assert_eq!(a.transmit(Instant::ZERO, &[7; 1_500]), SendOutcome::Sent);
         assert_eq!((a.counters.full, a.counters.sent_packets), (1, sent as u64 + 1));
+    }
+
+    #[test]
+    fn a_deleted_interface_is_gone_and_one_that_is_down_is_not() {
+        let says = |errno: Errno| is_gone(&io::Error::from_raw_os_error(errno as i32));
+        assert!(says(Errno::EBADFD) && says(Errno::ENODEV) && says(Errno::ENXIO));
+        assert!(!says(Errno::EIO) && !says(Errno::EAGAIN) && !says(Errno::ENETDOWN));
     }
 
     #[test]

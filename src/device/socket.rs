@@ -1,8 +1,10 @@
 //! A cable made of Unix datagram sockets: packets in memory, with descriptors that an event loop can wait on.
 
 use std::io;
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
 
 use super::{WireDevice, read_at};
 use crate::buffer::Chunk;
@@ -24,6 +26,8 @@ use crate::wire::{PacketMeta, SendOutcome};
 pub struct SocketEnd {
     socket: UnixDatagram,
     mtu: usize,
+    /// What keeps the sockets of a [`pair`](SocketEnd::pair) open.
+    _cable: Option<Cable>,
 }
 
 impl SocketEnd {
@@ -33,7 +37,12 @@ impl SocketEnd {
     /// No descriptors are left.
     pub fn pair(mtu: usize) -> io::Result<(SocketEnd, SocketEnd)> {
         let (a, b) = UnixDatagram::pair()?;
-        Ok((SocketEnd::new(a, mtu)?, SocketEnd::new(b, mtu)?))
+        let cable = Arc::new([a.try_clone()?, b.try_clone()?]);
+        let end = |socket, near| -> io::Result<SocketEnd> {
+            let cable = Cable { sockets: Arc::clone(&cable), near };
+            Ok(SocketEnd { _cable: Some(cable), ..SocketEnd::new(socket, mtu)? })
+        };
+        Ok((end(a, 0)?, end(b, 1)?))
     }
 
     /// An end made of a socket that is connected to the other one.
@@ -42,7 +51,30 @@ impl SocketEnd {
     /// The socket cannot be made nonblocking.
     pub fn new(socket: UnixDatagram, mtu: usize) -> io::Result<SocketEnd> {
         socket.set_nonblocking(true)?;
-        Ok(SocketEnd { socket, mtu })
+        Ok(SocketEnd { socket, mtu, _cable: None })
+    }
+}
+
+/// Keeps both sockets of a pair open until both ends have gone. When a socket sends to one that is closed, the kernel
+/// throws away what the sender has received from it and not read yet: the last packets, resets among them.
+#[derive(Debug)]
+struct Cable {
+    sockets: Arc<[UnixDatagram; 2]>,
+    /// Which of them is this end's.
+    near: usize,
+}
+
+/// More datagrams than a queue holds.
+const DRAINED: usize = 100_000;
+
+impl Drop for Cable {
+    /// The other end finds that what it sends fails, as if the socket were closed; and if it waits for room, it is
+    /// woken to find that.
+    fn drop(&mut self) {
+        let near = &self.sockets[self.near];
+        if near.shutdown(Shutdown::Both).is_ok() {
+            let _ = (0..DRAINED).take_while(|_| near.recv(&mut [0]).is_ok()).count();
+        }
     }
 }
 
@@ -90,6 +122,18 @@ mod tests {
         assert_eq!(b.receive(Instant::ZERO, &mut packet).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         drop(b);
         assert_eq!(a.transmit(Instant::ZERO, b"two"), SendOutcome::Failed);
+    }
+
+    #[test]
+    fn the_last_packets_of_an_end_that_is_gone_are_there_even_after_sending_to_it() {
+        let (mut a, mut b) = SocketEnd::pair(100).unwrap();
+        assert_eq!(a.transmit(Instant::ZERO, b"reset"), SendOutcome::Sent);
+        drop(a);
+        assert_eq!(b.transmit(Instant::ZERO, b"x"), SendOutcome::Failed);
+        let mut packet = Pool::new().take_largest();
+        b.receive(Instant::ZERO, &mut packet).unwrap();
+        assert_eq!(&packet[..], b"reset");
+        assert_eq!(b.receive(Instant::ZERO, &mut packet).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 
     #[test]

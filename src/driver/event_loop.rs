@@ -9,7 +9,7 @@ use mio::{Events, Interest, Poll, Token};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
-use super::Shard;
+use super::{Shard, Turn};
 use crate::stack::{Duration, Instant, Stack};
 
 const DEVICE: Token = Token(0);
@@ -26,8 +26,12 @@ const BLIND_INTERVAL: Duration = Duration::from_millis(1);
 /// How often a stopping loop looks whether the last connection has gone, as nobody rings for that.
 const STOP_INTERVAL: Duration = Duration::from_millis(5);
 
-/// How long the resets of what was left at the end may wait for a full device.
-const LAST_FLUSH: Duration = Duration::from_millis(50);
+/// How long what is sent at the end may wait for a device that is full or delays it.
+const LAST_FLUSH: Duration = Duration::from_millis(250);
+
+/// How long peers may doubt a reset: one that comes where they do not expect it they answer with a challenge
+/// (RFC 5961 3.2), and the reset that meets that they believe.
+const LAST_WORD: Duration = Duration::from_millis(20);
 
 /// When a loop that is to stop gives up waiting for its connections; `None` as long as it is to run.
 #[derive(Clone, Debug, Default)]
@@ -69,31 +73,39 @@ impl EventLoop {
         Ok(EventLoop { shard, poll, events: Events::with_capacity(8), timer, stop, wants_room: false })
     }
 
-    /// Turns the shard until it is ordered to stop. Whether every connection had ended in order by then.
+    /// Turns the shard until it is ordered to stop, or its device is gone. Whether every connection had ended in order
+    /// by then.
     pub(super) fn run(mut self) -> bool {
         loop {
             let turn = self.shard.turn(self.now());
+            if turn.gone {
+                log::error!("the device is gone: the stack stops");
+                return self.live_connections() == 0;
+            }
             let stop_at = self.stop.limit();
-            if let Some(limit) = stop_at {
-                let done = !turn.more && !turn.full && self.live_connections() == 0;
-                if done || self.now() >= limit {
-                    break;
-                }
+            if let Some(limit) = stop_at
+                && (self.is_done(turn) || self.now() >= limit)
+            {
+                break;
             }
             self.watch_for_room(turn.full);
-            if turn.more {
-                self.sleep(Some(Duration::ZERO));
-            } else {
+            // A turn looks at everything that a sleep could report: with more to do there is nothing to ask for.
+            if !turn.more {
                 let deadline = self.shard.deadline();
                 let timeout = self.timeout(deadline, stop_at.is_some());
                 self.sleep(timeout);
             }
         }
         let in_order = self.live_connections() == 0;
-        if !in_order {
-            self.reset_the_rest();
-        }
+        self.finish(in_order);
         in_order
+    }
+
+    /// Whether no connection is left, nor anything that one of them wanted to send: looked at in one moment, as a
+    /// socket that is dropped now ends its connection and leaves a reset to be sent.
+    fn is_done(&self, turn: Turn) -> bool {
+        let nothing_left = |stack: &mut Stack| stack.live_connections() == 0 && !stack.wants_transmit();
+        !turn.more && !turn.full && self.shard.shared().with(nothing_left)
     }
 
     fn now(&self) -> Instant {
@@ -144,12 +156,19 @@ impl EventLoop {
         }
     }
 
-    fn reset_the_rest(&mut self) {
-        let limit = self.now() + LAST_FLUSH;
-        self.shard.shared().with(Stack::abort_all);
+    /// The last packets: resets of what is still open, and whatever the device has not let go yet.
+    fn finish(&mut self, in_order: bool) {
+        let begin = self.now();
+        let (mut earliest, latest) = (begin, begin + LAST_FLUSH);
+        if !in_order {
+            self.shard.shared().with(Stack::abort_all);
+            earliest = begin + LAST_WORD;
+        }
         loop {
             let turn = self.shard.turn(self.now());
-            if !(turn.more || turn.full) || self.now() >= limit {
+            let now = self.now();
+            let busy = turn.more || turn.full || self.shard.device_has_deadline();
+            if turn.gone || now >= latest || (!busy && now >= earliest) {
                 break;
             }
             self.watch_for_room(turn.full);

@@ -10,11 +10,15 @@ use super::{Clock, Ringer, SharedStack};
 use crate::device::Device;
 use crate::stack::{Chunk, Event, Flushed, Instant, Stack};
 
-/// Most packets read in one turn: enough to batch, few enough for timers and applications not to wait.
-const PACKET_BUDGET: usize = 64;
+/// Most packets read in one turn. Each turn acknowledges what it has read, so this is also the longest stretch of
+/// segments that one acknowledgment covers on a device without super-packets.
+const PACKET_BUDGET: usize = 16;
 
 /// Packets after which the loop lets a waiting thread have the lock.
 const GIVE_WAY_AFTER: usize = 8;
+
+/// Times that one turn lets the stack send as much as it does at once; between them waiting threads have the lock.
+const OUTPUT_SLICES: usize = 4;
 
 /// One device with its stack, driven by one thread: ours ([`Driver`](super::Driver)), or an event loop that you have.
 ///
@@ -35,6 +39,10 @@ pub struct Shard {
     events: Vec<Event>,
     /// The last read failed; the log has it.
     receive_failed: bool,
+    /// The last read said that the device is gone.
+    gone: bool,
+    /// What the last turn said about room, and so what whoever drives us waits for.
+    told_full: bool,
 }
 
 /// How a turn ended.
@@ -44,6 +52,8 @@ pub struct Turn {
     pub more: bool,
     /// The device had no room: call [`Shard::turn`] when it is writable.
     pub full: bool,
+    /// The device is gone for good: no turn will do anything any more, and the shard is to be dropped.
+    pub gone: bool,
 }
 
 impl Shard {
@@ -61,6 +71,8 @@ impl Shard {
             residents: Residents::default(),
             events: Vec::new(),
             receive_failed: false,
+            gone: false,
+            told_full: false,
         })
     }
 
@@ -87,9 +99,10 @@ impl Shard {
         if !self.residents.is_empty() {
             self.turn_applications();
         }
-        let (output_left, full) = self.transmit();
+        let output_left = self.transmit();
         self.wake();
-        Turn { more: packets_left || output_left || !self.events.is_empty(), full }
+        let more = packets_left || output_left || !self.events.is_empty();
+        Turn { more, full: self.told_full, gone: self.gone }
     }
 
     /// When the next turn is due though nothing arrives; in the past: at once; `None`: never. To be asked right before
@@ -98,12 +111,19 @@ impl Shard {
         let residents = self.residents.deadline();
         let mut core = self.shared.lock_for_loop();
         core.take_events(&mut self.events);
-        if !self.events.is_empty() || (core.stack.wants_transmit() && !core.full) {
+        // A thread that sent after the turn may have found the device full: nobody waits for its room yet.
+        let full_is_news = core.full != self.told_full;
+        if full_is_news || !self.events.is_empty() || (core.stack.wants_transmit() && !core.full) {
             return Some(AWAKE);
         }
         let deadline = core.deadline().into_iter().chain(residents).min();
         core.asleep_until = deadline.unwrap_or(FOREVER);
         deadline
+    }
+
+    /// Whether the device still holds packets that it will let go in time, by itself.
+    pub(super) fn device_has_deadline(&self) -> bool {
+        self.shared.lock_for_loop().device_deadline().is_some()
     }
 
     fn empty_mailbox(&mut self) {
@@ -116,7 +136,7 @@ impl Shard {
 
     /// Packets, then due timers. Whether packets may be left.
     fn receive_and_time(&mut self, mut now: Instant) -> bool {
-        let Shard { shared, packet, receive_failed, .. } = self;
+        let Shard { shared, packet, receive_failed, gone, .. } = self;
         let mut core = shared.lock_for_loop();
         core.asleep_until = AWAKE;
         let mut packets_left = true;
@@ -126,6 +146,7 @@ impl Shard {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     packets_left = false;
+                    *gone = error.kind() == io::ErrorKind::NotConnected;
                     if error.kind() != io::ErrorKind::WouldBlock && !std::mem::replace(receive_failed, true) {
                         log::warn!("reading from the device failed: {error}");
                     }
@@ -151,13 +172,20 @@ impl Shard {
         self.residents.turn(&self.shared, self.shared.now(), &unclaimed);
     }
 
-    /// Output. Whether its budget was too small, and whether the device was.
-    fn transmit(&mut self) -> (bool, bool) {
-        let now = self.shared.now();
+    /// Output. Whether its budget was too small.
+    fn transmit(&mut self) -> bool {
         let mut core = self.shared.lock_for_loop();
-        let flushed = core.transmit(now);
+        let mut flushed = core.transmit(self.shared.now());
+        for _ in 1..OUTPUT_SLICES {
+            if flushed != Flushed::More {
+                break;
+            }
+            core = self.shared.give_way(core);
+            flushed = core.transmit(self.shared.now());
+        }
         core.take_events(&mut self.events);
-        (flushed == Flushed::More, core.full)
+        self.told_full = core.full;
+        flushed == Flushed::More
     }
 
     /// Wakes each waiter once. What nobody has claimed stays for the applications' next turn.

@@ -103,9 +103,15 @@ impl SharedStack {
         result
     }
 
-    /// Lets `application` live in the loop, from its next turn until the shard stops.
+    /// Lets `application` live in the loop, from its next turn until the shard stops; drops it if it has.
     pub fn attach(&self, application: Box<dyn Application>) {
         let mut mailbox = self.mailbox();
+        // Whoever stops the shard says so before it empties the mailbox, so what is put in now is found there.
+        if self.is_stopped() {
+            drop(mailbox);
+            drop(application);
+            return;
+        }
         mailbox.applications.push(application);
         mailbox.has_application = true;
         drop(mailbox);
@@ -139,15 +145,14 @@ impl SharedStack {
 
     /// What an application thread does after its call: output, an earlier deadline for the loop, events.
     fn settle(&self, mut core: MutexGuard<'_, Core>, socket: Option<SocketId>) {
-        let now = self.now();
         let asleep = core.asleep_until != AWAKE;
         let was_full = core.full;
         let mut flushed = Flushed::Done;
         if let Some(socket) = socket {
-            flushed = core.transmit_socket(now, socket);
+            flushed = core.transmit_socket(&self.inner.clock, socket);
         }
         if asleep && flushed == Flushed::Done && core.stack.wants_transmit() {
-            flushed = core.transmit(now);
+            flushed = core.transmit(self.now());
         }
         let mut events = Vec::new();
         if asleep {
@@ -250,7 +255,12 @@ impl Core {
         flushed
     }
 
-    fn transmit_socket(&mut self, now: Instant, socket: SocketId) -> Flushed {
+    /// Output of one socket. Most calls leave nothing to send, and then nobody needs the time.
+    fn transmit_socket(&mut self, clock: &Clock, socket: SocketId) -> Flushed {
+        if !self.stack.wants_transmit() {
+            return Flushed::Done;
+        }
+        let now = clock.now();
         let mut sink = DeviceSink { device: self.device.as_deref_mut(), now };
         let flushed = self.stack.poll_transmit_socket(now, socket, &mut sink);
         self.full |= self.flush_device(now) || flushed == Flushed::Full;
@@ -271,8 +281,12 @@ impl Core {
 
     /// The earliest time at which the stack or the device wants a turn.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let device = self.device.as_ref().and_then(Device::deadline);
-        self.stack.poll_timeout().into_iter().chain(device).min()
+        self.stack.poll_timeout().into_iter().chain(self.device_deadline()).min()
+    }
+
+    /// When the device wants to be flushed and read again.
+    pub(super) fn device_deadline(&self) -> Option<Instant> {
+        self.device.as_ref().and_then(Device::deadline)
     }
 
     fn has_deadline_before(&self, instant: Instant) -> bool {

@@ -57,6 +57,16 @@ fn attaching_asks_for_a_turn() {
 }
 
 #[test]
+fn an_application_that_comes_too_late_is_dropped() {
+    let bench = Bench::new();
+    let shared = bench.client.shared().clone();
+    drop(bench);
+    let notes = Notes::default();
+    shared.attach(Box::new(notes.clone()));
+    assert_eq!(Arc::strong_count(&notes.0), 1);
+}
+
+#[test]
 fn a_panicking_application_hurts_nobody_and_is_dropped_in_the_end() {
     let mut bench = Bench::new();
     let (here, there) = bench.connection();

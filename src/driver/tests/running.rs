@@ -1,10 +1,14 @@
 //! Drivers on their own threads: time, sleep, and the end.
 
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::*;
-use crate::device::{Cut, SocketEnd};
-use crate::driver::{Driver, Event, Instant};
+use crate::device::{Cut, Impair, SocketEnd};
+use crate::driver::{Chunk, Device, Driver, Event, Instant, Readiness, Subscriber};
+use crate::wire::{OutPacket, PacketMeta, SendOutcome};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -132,6 +136,113 @@ fn stopping_resets_what_is_still_open_at_the_limit() {
         }
         waiter.wait(ticket, client.shared().clock(), None);
     }
+    let error = client.shared().with(|stack| stack.error(here));
+    assert_eq!(error, Ok(Some(crate::driver::Error::ConnectionReset)));
+}
+
+/// A cable that can be cut off for good, as when somebody deletes the interface.
+struct Deletable {
+    end: Cut<SocketEnd>,
+    deleted: Arc<AtomicBool>,
+}
+
+impl Device for Deletable {
+    fn mtu(&self) -> usize {
+        self.end.mtu()
+    }
+
+    fn receive(&mut self, now: Instant, packet: &mut Chunk) -> io::Result<PacketMeta> {
+        match self.deleted.load(Ordering::Relaxed) {
+            true => Err(io::ErrorKind::NotConnected.into()),
+            false => self.end.receive(now, packet),
+        }
+    }
+
+    fn send(&mut self, now: Instant, packet: &OutPacket<'_>) -> SendOutcome {
+        self.end.send(now, packet)
+    }
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.end.fd()
+    }
+}
+
+#[test]
+fn a_device_that_is_gone_ends_the_loop_and_every_wait() {
+    let (end, _peer) = SocketEnd::pair(1_500).unwrap();
+    let deleted = Arc::new(AtomicBool::new(false));
+    let device = Deletable { end: Cut::new(end), deleted: Arc::clone(&deleted) };
+    let driver = Driver::start(Box::new(device), Config::new(vec!["10.9.0.2/24".parse().unwrap()])).unwrap();
+    let turns = attach_ticker(&driver, None);
+    turns.recv_timeout(PATIENCE).unwrap();
+    let listener = listen(driver.shared());
+    let waiter = driver.shared().waiters().register(listener);
+    let ticket = waiter.ticket(crate::driver::Direction::Read);
+    deleted.store(true, Ordering::Relaxed);
+    driver.shared().ringer().ring();
+    let clock = driver.shared().clock();
+    assert!(waiter.wait(ticket, clock, Some(clock.now() + PATIENCE)));
+    assert!(driver.shared().is_stopped());
+    assert!(turns.iter().count() < 10, "the application is dropped, or this would never end");
+}
+
+#[test]
+fn what_is_sent_last_gets_through_a_device_that_delays_it() {
+    let (a, b) = SocketEnd::pair(1_500).unwrap();
+    let late = Impair::new(a, "delay=30ms".parse().unwrap());
+    let client =
+        Driver::start(Box::new(Cut::new(late)), Config::new(vec!["10.9.0.1/24".parse().unwrap()])).unwrap();
+    let server =
+        Driver::start(Box::new(Cut::new(b)), Config::new(vec!["10.9.0.2/24".parse().unwrap()])).unwrap();
+    let receiver = server.shared().with(|stack| stack.udp_bind(address())).unwrap();
+    let waiter = server.shared().waiters().register(receiver);
+    let ticket = waiter.ticket(crate::driver::Direction::Read);
+    client.shared().with(|stack| {
+        let sender = stack.udp_bind("10.9.0.1:5".parse().unwrap()).unwrap();
+        stack.udp_send_to(sender, b"farewell", address()).unwrap();
+        stack.close(Instant::ZERO, sender).unwrap();
+    });
+    assert!(client.stop(PATIENCE));
+    let clock = server.shared().clock();
+    assert!(waiter.wait(ticket, clock, Some(clock.now() + PATIENCE)), "lost with the device");
+}
+
+/// Ends a connection when it is told of something, in the middle of its driver's last turn.
+struct Resetter {
+    shared: SharedStack,
+    socket: SocketId,
+}
+
+impl Subscriber for Resetter {
+    fn notify(&self, _: Readiness) {
+        self.shared.with(|stack| {
+            let _ = stack.abort(self.socket);
+        });
+    }
+}
+
+#[test]
+fn a_reset_that_comes_up_after_the_last_output_is_sent() {
+    let (client, server) = drivers();
+    let listener = listen(server.shared());
+    let here = connect(client.shared());
+    let there = loop {
+        if let Ok((there, _)) = server.shared().with(|stack| stack.accept(listener)) {
+            break there;
+        }
+        std::thread::yield_now();
+    };
+    let resetter = Resetter { shared: server.shared().clone(), socket: there };
+    server.shared().waiters().register(there).subscribe(Some(Arc::new(resetter)));
+    let stopping = std::thread::spawn(move || server.stop(PATIENCE));
+    // The server looks out for its end already when this arrives.
+    sleep(Duration::from_millis(20));
+    let waiter = client.shared().waiters().register(here);
+    let ticket = waiter.ticket(crate::driver::Direction::Read);
+    client.shared().with_socket(here, |stack| stack.write(here, b"x")).unwrap();
+    assert!(stopping.join().unwrap(), "no connection was left");
+    let clock = client.shared().clock();
+    assert!(waiter.wait(ticket, clock, Some(clock.now() + PATIENCE)));
     let error = client.shared().with(|stack| stack.error(here));
     assert_eq!(error, Ok(Some(crate::driver::Error::ConnectionReset)));
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use super::*;
-use crate::driver::{Direction, Waiters};
+use crate::driver::{Direction, Instant, Waiters};
 
 #[test]
 fn two_shards_on_one_thread_exchange_data() {
@@ -47,6 +47,39 @@ fn an_awake_loop_is_not_rung() {
     let bench = Bench::new();
     connect(bench.client.shared());
     assert_eq!(bench.rings(), 0, "a loop that has not gone to sleep asks for the deadline before it does");
+}
+
+#[test]
+fn a_device_that_a_thread_has_filled_since_the_turn_is_waited_for() {
+    let bench = &mut Bench::new();
+    let shared = bench.client.shared().clone();
+    let socket = shared.with(|stack| stack.udp_bind("10.9.0.1:5".parse().unwrap())).unwrap();
+    let now = shared.now();
+    assert!(!bench.client.turn(now).full);
+    // The loop is still awake, so that nobody rings it.
+    let send = |_| shared.with_socket(socket, |stack| stack.udp_send_to(socket, b"x", address())).is_ok();
+    assert!((0..100_000).take_while(|count| send(*count)).count() < 100_000, "the device was never full");
+    assert_eq!(bench.rings(), 0);
+    assert_eq!(bench.client.deadline(), Some(Instant::ZERO), "another turn before it sleeps");
+    let now = shared.now();
+    assert!(bench.client.turn(now).full);
+    assert_eq!(bench.client.deadline(), None, "now whoever drives it knows");
+}
+
+#[test]
+fn a_turn_reads_what_one_acknowledgment_may_cover() {
+    let mut bench = Bench::new();
+    let shared = bench.server.shared().clone();
+    let socket = shared.with(|stack| stack.udp_bind(address())).unwrap();
+    let from = bench.client.shared().with(|stack| stack.udp_bind("10.9.0.1:5".parse().unwrap())).unwrap();
+    let sender = bench.client.shared();
+    for _ in 0..20 {
+        sender.with_socket(from, |stack| stack.udp_send_to(from, b"x", address())).unwrap();
+    }
+    let now = shared.now();
+    assert!(bench.server.turn(now).more);
+    let read = || shared.with(|stack| stack.udp_recv_from(socket, &mut [0; 8])).is_ok();
+    assert_eq!(std::iter::repeat_with(read).take_while(|read| *read).count(), 16);
 }
 
 #[test]
