@@ -137,7 +137,15 @@ impl Serve {
             .map_err(|error| Failure::new(format!("{error}: choose another port")))?;
         output::line(&ready_line(&ends, &stack.interface))?;
 
+        let watched = server.clone();
+        signals.or(move || {
+            watched.wait();
+        })?;
         signals.wait();
+        if !signals.have_come() {
+            let interface = &stack.interface;
+            return Err(Failure::new(format!("{interface}: the interface has gone: start longwire again")));
+        }
         log::info!("ending: answers in flight have {FINISHING:?}; a second signal ends at once");
         server.shutdown(FINISHING);
         let cut = server.wait().cut;

@@ -1,6 +1,6 @@
 //! SIGINT and SIGTERM: the first asks for an end, the second is one.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use super::error::Failure;
 /// Waits for a signal that asks for the end.
 pub(super) struct Signals {
     arrived: UnixStream,
+    /// Writing to it ends the wait.
+    notify: UnixStream,
     which: Arc<AtomicUsize>,
 }
 
@@ -38,7 +40,27 @@ impl Signals {
             flag::register_usize(signal, Arc::clone(&which), signal as usize)?;
             low_level::pipe::register(signal, notify.try_clone()?)?;
         }
-        Ok(Signals { arrived, which })
+        Ok(Signals { arrived, notify, which })
+    }
+
+    /// Has a thread call `end`, which blocks: when it returns, [`wait`](Signals::wait) does, too.
+    ///
+    /// # Errors
+    /// The system refuses a thread or a descriptor.
+    pub(super) fn or(&self, end: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+        let failed = |error| Failure::new(format!("the end cannot be waited for: {error}"));
+        let mut notify = self.notify.try_clone().map_err(failed)?;
+        let watch = move || {
+            end();
+            // Fails only when nobody waits any more.
+            let _ = notify.write(&[0]);
+        };
+        thread::Builder::new().name("end".into()).spawn(watch).map(drop).map_err(failed)
+    }
+
+    /// Whether a signal has come.
+    pub(super) fn have_come(&self) -> bool {
+        self.which.load(Ordering::Relaxed) != 0
     }
 
     /// Waits for the first signal: the exit status that a program ended by it has.
@@ -46,7 +68,7 @@ impl Signals {
         loop {
             match self.arrived.read(&mut [0]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // The other end lives as long as the process, so there is nothing else to wait for.
+                // The other end lives as long as this one, so there is nothing else to wait for.
                 _ => return exit_status(self.which.load(Ordering::Relaxed) as i32),
             }
         }

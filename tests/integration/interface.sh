@@ -43,6 +43,15 @@ kill -KILL "$SERVER_PID"
 finish "$SERVER_PID" 5 2>/dev/null
 check "even a killed process leaves no interface" gone one lw0
 
+server one deleted --tun lw0
+ip -n "$(ns one)" link set lw0 down
+ip -n "$(ns one)" link set lw0 up
+check "an interface that was down is no reason to end" equals ok "$(curl_in one "http://$V4/healthz")"
+ip -n "$(ns one)" link delete lw0
+finish "$SERVER_PID" 5
+check "one that is deleted ends the server" equals 1 "$FINISHED"
+check "which says why" matches '^longwire: lw0: the interface has gone' "$(tail -n 1 "$(errors deleted)")"
+
 SUDO_USER=daemon server one sudo --tun lw0
 check "with sudo it becomes the user behind it" equals "$(id -u daemon)" "$(status_of Uid | xargs -n 1 | sort -u)"
 stop_pid "$SERVER_PID"
