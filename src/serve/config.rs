@@ -64,8 +64,6 @@ impl Default for Config {
                 // Answers are written whole: waiting for company would only delay their last segment.
                 nodelay: true,
                 keep_alive: Some(keep_alive),
-                // An upload keeps its sender busy only if the window is larger than what Linux lets one socket queue.
-                receive_buffer: 6 * 1024 * 1024,
                 ..SocketOptions::default()
             },
             backlog: 1024,
