@@ -1,4 +1,4 @@
-//! What turns a stack: one shard is one queue of one device and one [`Stack`](crate::stack::Stack).
+//! What turns a stack: one shard is one queue of one device and one [`Stack`].
 //!
 //! [`Driver`] is a [`Shard`] on a thread of its own, with mio underneath. Other threads, and [`Application`]s that
 //! live on the loop's thread, hold a [`SharedStack`]. A thread that has to wait for a socket does so at a

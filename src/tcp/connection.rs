@@ -56,7 +56,7 @@ pub(super) struct Pending {
 ///
 /// The methods come in families, in the order in which a caller meets them:
 ///
-/// - *Opening*: [`connect`](Self::connect), or [`accept`](Self::accept) from a [`HalfOpen`].
+/// - *Opening*: [`connect`](Self::connect), or [`accept`](Self::accept) from a [`HalfOpen`](super::HalfOpen).
 /// - *Input*: [`handle_segment`](Self::handle_segment), [`handle_timeout`](Self::handle_timeout) at
 ///   [`deadline`](Self::deadline), [`handle_unreachable`](Self::handle_unreachable).
 /// - *The application*: [`read`](Self::read), [`write`](Self::write), [`shutdown_write`](Self::shutdown_write),
