@@ -1,6 +1,6 @@
 //! CUBIC (RFC 9438), in bytes.
 
-use super::{Ack, CongestionControl};
+use super::{Ack, CongestionControl, slow_start};
 use crate::time::{Duration, Instant};
 
 /// How fast the window grows, in segments per second cubed (RFC 9438 5.1).
@@ -108,12 +108,7 @@ impl CongestionControl for Cubic {
         if !ack.cwnd_limited {
             return;
         }
-        let mut bytes = ack.bytes;
-        if self.cwnd < self.ssthresh {
-            let grow = bytes.min(self.ssthresh - self.cwnd);
-            self.cwnd = self.cwnd.saturating_add(grow);
-            bytes -= grow;
-        }
+        let bytes = slow_start(&mut self.cwnd, self.ssthresh, ack.bytes);
         if bytes > 0 {
             self.avoid_congestion(ack, bytes);
         }

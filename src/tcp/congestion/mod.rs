@@ -105,6 +105,15 @@ impl CongestionControl for Controller {
     }
 }
 
+/// Slow start (RFC 5681 3.1): the window grows by what was acknowledged, up to the threshold; returns what is left of
+/// `bytes` for congestion avoidance. All of a stretched acknowledgment counts: one that covers a super-packet stands for
+/// many.
+fn slow_start(cwnd: &mut u32, ssthresh: u32, bytes: u32) -> u32 {
+    let grow = bytes.min(ssthresh.saturating_sub(*cwnd));
+    *cwnd = cwnd.saturating_add(grow);
+    bytes - grow
+}
+
 /// IW = min(n · SMSS, max(2 · SMSS, 14600)) for n = 10 (RFC 6928 2), one segment after a lost SYN (RFC 5681 3.1).
 pub(super) fn initial_window(segments: u32, mss: u32, syn_was_lost: bool) -> u32 {
     if syn_was_lost {

@@ -1,6 +1,6 @@
 //! Slow start and congestion avoidance (RFC 5681), in bytes.
 
-use super::{Ack, CongestionControl};
+use super::{Ack, CongestionControl, slow_start};
 
 /// NewReno. Recovery itself (RFC 6582, RFC 6675) is not here: it is the same for every controller.
 #[derive(Clone, Debug)]
@@ -35,13 +35,7 @@ impl CongestionControl for NewReno {
         if !ack.cwnd_limited {
             return;
         }
-        let mut bytes = ack.bytes;
-        if self.cwnd < self.ssthresh {
-            // All of a stretched acknowledgment counts: one that covers a super-packet stands for many.
-            let grow = bytes.min(self.ssthresh - self.cwnd);
-            self.cwnd = self.cwnd.saturating_add(grow);
-            bytes -= grow;
-        }
+        let bytes = slow_start(&mut self.cwnd, self.ssthresh, ack.bytes);
         // Congestion avoidance: one segment for each window of data (RFC 5681 3.1).
         self.acked = self.acked.saturating_add(bytes);
         if self.acked >= self.cwnd {
