@@ -15,6 +15,7 @@ INTEGRATION_TIMEOUT=600 # seconds for one script
 PASSED=0
 FAILED=0
 FAILURES=()
+NOT_RUN=0 # packetdrill scripts, for want of packetdrill
 LOG=$(mktemp) || exit 1
 trap 'rm -f "$LOG"' EXIT
 
@@ -83,6 +84,23 @@ integration_tests() {
     for script in "${scripts[@]}"; do integration "$script"; done
 }
 
+# packetdrill's scripts against the core in virtual time. The tool is in no distribution: without it the scripts are not
+# run, which is said here and again in the summary.
+packetdrill_scripts() {
+    local manifest=(--manifest-path tests/packetdrill/Cargo.toml) passed failed
+    step "format, packetdrill library" cargo fmt "${manifest[@]}" --check
+    step "lints, packetdrill library" cargo clippy "${manifest[@]}" --all-targets -- -D warnings
+    cargo_test "tests, packetdrill library" "${manifest[@]}"
+    heading "tests/packetdrill/run.sh"
+    as_root env PACKETDRILL="${PACKETDRILL:-}" bash tests/packetdrill/run.sh </dev/null 2>&1 | tee "$LOG"
+    read -r passed failed NOT_RUN < <(
+        sed -nE '$s/^([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) not run)?$/\1 \2 \4/p' "$LOG"
+    )
+    NOT_RUN=${NOT_RUN:-0}
+    # No last line with counts: the library was not built, or the runner itself broke.
+    record "${passed:-0}" "${failed:-1}" "packetdrill scripts"
+}
+
 # The programs that the integration scripts call, and the C compiler and linker that building needs.
 install_tools() {
     need cc build-essential ip iproute2 ping iputils-ping curl curl tshark tshark dumpcap wireshark-common \
@@ -102,11 +120,13 @@ main() {
     cargo_test "tests, all features" --all-features
     cargo_test "tests, core alone" --no-default-features
     step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features
+    packetdrill_scripts
     step "release build" cargo build --release
     integration_tests
 
     heading "summary"
     if ((FAILED > 0)); then printf 'failed: %s\n' "${FAILURES[@]}"; fi
+    if ((NOT_RUN > 0)); then say "packetdrill is not installed: $NOT_RUN scripts not run"; fi
     printf '%d passed, %d failed\n' "$PASSED" "$FAILED"
     ((FAILED == 0))
 }

@@ -1,0 +1,161 @@
+//! Socket options, by level and name, as plain values.
+
+use std::ffi::c_int;
+
+use longwire::stack::{Duration, KeepAlive, SocketOptions, TcpInfo};
+
+use crate::descriptors::Role;
+use crate::errno::{Errno, INVALID, Result};
+use crate::world::World;
+use crate::{flags, tcp_info};
+
+/// Linux doubles what is asked for, to account for its own overhead, and tells the doubled value.
+const BUFFER_FACTOR: usize = 2;
+const UNKNOWN: Errno = Errno(libc::ENOPROTOOPT);
+
+/// The value of an option.
+pub(crate) enum Value {
+    /// A number.
+    Int(c_int),
+    /// `SO_LINGER`: off, or seconds.
+    Linger(Option<c_int>),
+    /// Anything else, byte for byte.
+    Bytes(Vec<u8>),
+}
+
+impl World {
+    /// What new sockets begin with.
+    pub(crate) fn default_options(&self) -> SocketOptions {
+        self.default_options.clone()
+    }
+
+    /// `getsockopt`.
+    pub(crate) fn option(&mut self, fd: c_int, level: c_int, name: c_int) -> Result<Value> {
+        let options = self.options_of(fd)?;
+        match (level, name) {
+            (libc::SOL_SOCKET, name) => self.socket_level(fd, name, &options),
+            (libc::IPPROTO_TCP, name) => self.tcp_level(fd, name, &options),
+            _ => Err(UNKNOWN),
+        }
+    }
+
+    fn socket_level(&mut self, fd: c_int, name: c_int, options: &SocketOptions) -> Result<Value> {
+        let buffer = |bytes: usize| Value::Int(c_int::try_from(bytes).unwrap_or(c_int::MAX));
+        Ok(match name {
+            libc::SO_ERROR => Value::Int(self.take_error(fd)?.map_or(0, |error| Errno::from(error).0)),
+            libc::SO_REUSEADDR => Value::Int(c_int::from(self.descriptors.socket(fd)?.local.reuse_address)),
+            libc::SO_LINGER => Value::Linger(self.descriptors.socket(fd)?.local.linger),
+            libc::SO_KEEPALIVE => Value::Int(c_int::from(options.keep_alive.is_some())),
+            libc::SO_SNDBUF => buffer(options.send_buffer),
+            libc::SO_RCVBUF => buffer(options.receive_buffer),
+            libc::SO_TYPE => Value::Int(libc::SOCK_STREAM),
+            libc::SO_ACCEPTCONN => {
+                Value::Int(c_int::from(matches!(self.descriptors.socket(fd)?.role, Role::Listener(_))))
+            }
+            _ => return Err(UNKNOWN),
+        })
+    }
+
+    fn tcp_level(&mut self, fd: c_int, name: c_int, options: &SocketOptions) -> Result<Value> {
+        let keep_alive = options.keep_alive.unwrap_or_default();
+        let seconds =
+            |duration: Duration| Value::Int(c_int::try_from(duration.as_secs()).unwrap_or(c_int::MAX));
+        Ok(match name {
+            libc::TCP_NODELAY => Value::Int(c_int::from(options.nodelay)),
+            libc::TCP_USER_TIMEOUT => {
+                let millis = options.user_timeout.map_or(0, |timeout| timeout.as_millis());
+                Value::Int(c_int::try_from(millis).unwrap_or(c_int::MAX))
+            }
+            libc::TCP_KEEPIDLE => seconds(keep_alive.idle),
+            libc::TCP_KEEPINTVL => seconds(keep_alive.interval),
+            libc::TCP_KEEPCNT => Value::Int(c_int::from(keep_alive.count)),
+            libc::TCP_MAXSEG => Value::Int(self.info(fd)?.map_or(536, |info| c_int::from(info.snd_mss))),
+            libc::TCP_INFO => {
+                let info = self.info(fd)?.ok_or(INVALID)?;
+                Value::Bytes(tcp_info::layout(&info).to_vec())
+            }
+            _ => return Err(UNKNOWN),
+        })
+    }
+
+    /// A connection's snapshot.
+    fn info(&self, fd: c_int) -> Result<Option<TcpInfo>> {
+        Ok(match self.descriptors.socket(fd)?.role {
+            Role::Connection(id) => Some(self.stack.info(id)?),
+            Role::Fresh(_) | Role::Listener(_) => None,
+        })
+    }
+
+    /// `setsockopt` of a number.
+    pub(crate) fn set_option(&mut self, fd: c_int, level: c_int, name: c_int, value: c_int) -> Result<()> {
+        let mut options = self.options_of(fd)?;
+        match (level, name) {
+            (libc::SOL_SOCKET, libc::SO_REUSEADDR) => {
+                self.descriptors.socket_mut(fd)?.local.reuse_address = value != 0;
+                return Ok(());
+            }
+            (libc::SOL_SOCKET, name) => set_socket_level(&mut options, name, value)?,
+            (libc::IPPROTO_TCP, name) => set_tcp_level(&mut options, name, value)?,
+            _ => return Err(UNKNOWN),
+        }
+        self.set_options_of(fd, options)
+    }
+
+    /// `setsockopt` of `TCP_CONGESTION`. All connections of a stack have the controller of its configuration: only
+    /// that one can be asked for.
+    pub(crate) fn set_congestion(&mut self, fd: c_int, name: &str) -> Result<()> {
+        self.descriptors.socket(fd)?;
+        match flags::algorithm(name) {
+            Some(algorithm) if algorithm == self.congestion => Ok(()),
+            _ => Err(Errno(libc::ENOENT)),
+        }
+    }
+
+    /// `setsockopt` of `SO_LINGER`.
+    pub(crate) fn set_linger(&mut self, fd: c_int, seconds: Option<c_int>) -> Result<()> {
+        self.descriptors.socket_mut(fd)?.local.linger = seconds;
+        Ok(())
+    }
+}
+
+fn set_socket_level(options: &mut SocketOptions, name: c_int, value: c_int) -> Result<()> {
+    let buffer = || usize::try_from(value).map(|bytes| bytes * BUFFER_FACTOR).map_err(|_| INVALID);
+    match name {
+        libc::SO_KEEPALIVE if value == 0 => options.keep_alive = None,
+        libc::SO_KEEPALIVE => options.keep_alive = Some(options.keep_alive.unwrap_or_default()),
+        libc::SO_SNDBUF => options.send_buffer = buffer()?,
+        libc::SO_RCVBUF => options.receive_buffer = buffer()?,
+        _ => return Err(UNKNOWN),
+    }
+    Ok(())
+}
+
+fn set_tcp_level(options: &mut SocketOptions, name: c_int, value: c_int) -> Result<()> {
+    let number = u64::try_from(value).map_err(|_| INVALID);
+    let mut keep_alive = |change: &dyn Fn(&mut KeepAlive)| {
+        // The values may be set before keep-alive is switched on; they are lost then, unlike Linux's.
+        if let Some(keep_alive) = &mut options.keep_alive {
+            change(keep_alive);
+        }
+    };
+    match name {
+        libc::TCP_NODELAY => options.nodelay = value != 0,
+        libc::TCP_USER_TIMEOUT => {
+            options.user_timeout = Some(Duration::from_millis(number?)).filter(|timeout| !timeout.is_zero());
+        }
+        libc::TCP_KEEPIDLE => {
+            let idle = Duration::from_secs(number?);
+            keep_alive(&|options| options.idle = idle);
+        }
+        libc::TCP_KEEPINTVL => {
+            let interval = Duration::from_secs(number?);
+            keep_alive(&|options| options.interval = interval);
+        }
+        libc::TCP_KEEPCNT => {
+            let count = u8::try_from(value).map_err(|_| INVALID)?;
+            keep_alive(&|options| options.count = count);
+        }
+        _ => return Err(UNKNOWN),
+    }
+    Ok(())
+}

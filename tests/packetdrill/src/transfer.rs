@@ -1,0 +1,69 @@
+//! Bytes in and out of a connection.
+
+use std::ffi::c_int;
+
+use longwire::stack::{Error, State};
+
+use crate::errno::{AGAIN, BAD_DESCRIPTOR, Errno, Result};
+use crate::world::World;
+
+impl World {
+    /// `read` and its relatives into one buffer.
+    pub(crate) fn read(&mut self, fd: c_int, buffer: &mut [u8], flags: c_int) -> Result<usize> {
+        let id = self.descriptors.socket(fd)?.connection()?;
+        if flags & libc::MSG_ERRQUEUE != 0 {
+            return Err(AGAIN); // there is no such queue
+        }
+        let peek = flags & libc::MSG_PEEK != 0;
+        let result = if peek { self.stack.peek(id, buffer) } else { self.stack.read(id, buffer) };
+        match result {
+            Ok(count) => Ok(count),
+            Err(Error::WouldBlock) => Err(AGAIN),
+            // An error is told once; from then on the stream has simply ended.
+            Err(error) => match self.take_error(fd)? {
+                Some(ended) => Err(ended.into()),
+                None if self.stack.error(id)?.is_some() => Ok(0),
+                None => Err(error.into()),
+            },
+        }
+    }
+
+    /// `write` and its relatives: as much as there is room for. With `more`, a last small segment waits for what
+    /// comes next.
+    pub(crate) fn write(&mut self, fd: c_int, bytes: &[u8], flags: c_int) -> Result<usize> {
+        let id = match self.descriptors.socket(fd)?.connection() {
+            Ok(id) => id,
+            Err(_) => return Err(Errno(libc::EPIPE)),
+        };
+        if flags & (libc::MSG_FASTOPEN | libc::MSG_OOB) != 0 {
+            return Err(Errno(libc::EOPNOTSUPP));
+        }
+        match self.stack.write(id, bytes) {
+            Ok(count) => Ok(count),
+            Err(Error::WouldBlock) => Err(AGAIN),
+            Err(error) => match self.take_error(fd)? {
+                Some(ended) => Err(ended.into()),
+                None if error == Error::StaleSocket => Err(BAD_DESCRIPTOR),
+                None => Err(Errno(libc::EPIPE)),
+            },
+        }
+    }
+
+    /// `SIOCINQ`: bytes to read.
+    pub(crate) fn unread(&self, fd: c_int) -> Result<usize> {
+        let id = self.descriptors.socket(fd)?.connection().map_err(|_| Errno(libc::EINVAL))?;
+        Ok(self.stack.info(id)?.receive_queue)
+    }
+
+    /// `SIOCOUTQ`: bytes written and not acknowledged; `SIOCOUTQNSD`: those not even sent. Our FIN counts as one, as
+    /// it takes a sequence number.
+    pub(crate) fn unsent(&self, fd: c_int, only_unsent: bool) -> Result<usize> {
+        let id = self.descriptors.socket(fd)?.connection().map_err(|_| Errno(libc::EINVAL))?;
+        let info = self.stack.info(id)?;
+        if only_unsent {
+            return Ok(info.send_queue.saturating_sub(info.in_flight as usize));
+        }
+        let fin = matches!(info.state, State::FinWait1 | State::Closing | State::LastAck);
+        Ok(info.send_queue + usize::from(fin))
+    }
+}
