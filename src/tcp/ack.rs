@@ -3,11 +3,12 @@
 use super::congestion::{Ack, CongestionControl};
 use super::connection::{Arrival, Connection};
 use super::input::{DROP, NEXT, Step};
-use super::recovery::Phase;
-use super::sent_log::Acked;
+use super::loss::reported_duplicate;
+use super::recovery::rack::Evidence;
+use super::recovery::sent_log::Acked;
 use super::{Context, State, reset_for};
 use crate::time::Duration;
-use crate::wire::{SeqNumber, TcpFlags, TcpHeader};
+use crate::wire::{TcpFlags, TcpHeader};
 
 impl Connection {
     pub(super) fn fifth_check_ack(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>) -> Step {
@@ -61,20 +62,29 @@ impl Connection {
             // The peer answers: the probes may go on for ever (RFC 9293 3.8.6.1).
             self.retries = 0;
         }
-        let newly_sacked = self.take_sack(segment);
+        let evidence = self.evidence(arrival);
+        let newly_sacked = self.take_sack(segment, &evidence);
+        let una_before = self.snd_una;
+        // RFC 5681 2, the definition of a duplicate.
+        let duplicate = segment.ack == self.snd_una
+            && arrival.payload.is_empty()
+            && !arrival.fin
+            && self.snd_wnd == window_before;
+        self.resolve_tail_probe(cx, segment, duplicate);
         if segment.ack.gt(self.snd_una) {
-            self.take_new_ack(cx, arrival);
-        } else if self.in_flight() > 0 {
-            // RFC 5681 2, the definition of a duplicate; with SACK, whatever tells of something new (RFC 6675 2).
-            let same = arrival.payload.is_empty() && !arrival.fin && self.snd_wnd == window_before;
-            if newly_sacked > 0 || (same && !self.sack) {
-                self.take_duplicate_ack(cx);
-            }
+            self.take_new_ack(cx, arrival, newly_sacked, &evidence);
+        } else if self.in_flight() > 0 && newly_sacked > 0 {
+            self.look_for_losses(cx, arrival.meta.received_at);
+        } else if self.in_flight() > 0 && duplicate && !self.sack {
+            self.take_duplicate_ack(cx);
         }
         if closed_before && self.snd_wnd > 0 {
             self.window_opened(cx);
         }
         self.update_timer_after_ack(cx, segment);
+        if self.snd_una != una_before || newly_sacked > 0 {
+            self.arm_tail_probe(cx);
+        }
     }
 
     /// RFC 9293 3.10.7.4: only a newer segment may change the window.
@@ -94,15 +104,25 @@ impl Connection {
 
     /// Octets that the SACK blocks tell of for the first time. Blocks outside SND.UNA..SND.NXT say nothing, D-SACK's
     /// first one included (RFC 2883 5).
-    fn take_sack(&mut self, segment: &TcpHeader) -> u32 {
-        match &mut self.outgoing {
-            Some(outgoing) if self.sack => outgoing.log.mark_sacked(&segment.options.sack),
-            _ => 0,
+    fn take_sack(&mut self, segment: &TcpHeader, evidence: &Evidence) -> u32 {
+        let Some(outgoing) = self.outgoing.as_deref_mut().filter(|_| self.sack) else { return 0 };
+        if reported_duplicate(segment).is_some() {
+            outgoing.rack.on_dsack(segment.ack, self.snd_nxt, &mut self.reordering);
         }
+        let (rack, reordering) = (&mut outgoing.rack, &mut self.reordering);
+        outgoing.log.mark_sacked(&segment.options.sack, &mut |sent| {
+            rack.on_delivered(sent, evidence, reordering);
+        })
     }
 
     /// SEG.ACK is above SND.UNA.
-    fn take_new_ack(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>) {
+    fn take_new_ack(
+        &mut self,
+        cx: &mut Context<'_>,
+        arrival: &Arrival<'_>,
+        newly_sacked: u32,
+        evidence: &Evidence,
+    ) {
         let ack = arrival.header.ack;
         let octets = ack - self.snd_una;
         let limited = self.cwnd_limited_at.is_some_and(|at| self.snd_una.lt(at));
@@ -111,24 +131,28 @@ impl Connection {
         self.retries = 0;
         self.last_progress = cx.now;
         let Some(outgoing) = &mut self.outgoing else { return };
-        let acked = outgoing.log.acknowledge(ack);
+        let (rack, reordering) = (&mut outgoing.rack, &mut self.reordering);
+        let acked = outgoing.log.acknowledge(ack, &mut |sent| rack.on_delivered(sent, evidence, reordering));
         outgoing.queue.discard((octets - fin) as usize);
         let mss = u32::from(self.snd_mss);
+        let recovering = !outgoing.recovery.is_open();
         let partial = outgoing.recovery.on_progress(ack, octets.div_ceil(mss));
-        let phase = outgoing.recovery.phase();
-        if partial && matches!(phase, Phase::Fast(_)) {
+        if recovering && !partial {
+            self.reordering.on_recovery_end();
+        }
+        if partial && !self.sack && outgoing.recovery.is_fast() {
             // RFC 6582 3.2 step 3: what follows a partial acknowledgment is lost as well.
             outgoing.log.mark_head_lost();
             self.pending.retransmit = outgoing.log.lost() > 0;
         }
-        self.look_for_losses(cx);
-
         if let Some(rtt) = self.measured_rtt(&acked, arrival) {
             self.rtt.sample(rtt);
         }
-        if !matches!(phase, Phase::Fast(_)) {
+        self.look_for_losses(cx, arrival.meta.received_at);
+        if !self.outgoing.as_ref().is_some_and(|outgoing| outgoing.recovery.is_fast()) {
             let srtt = self.rtt.srtt().unwrap_or_default();
-            let ack = Ack { now: cx.now, bytes: octets, srtt, cwnd_limited: limited, mss };
+            let bytes = acked.delivered + newly_sacked;
+            let ack = Ack { now: cx.now, bytes, srtt, cwnd_limited: limited, mss };
             self.congestion.on_ack(&ack);
         }
         self.note_room();
@@ -148,44 +172,13 @@ impl Connection {
         }
     }
 
-    /// The round-trip time by the echoed timestamp (RFC 7323 4.1): unlike that of the sent log it is not ambiguous
-    /// after a retransmission, but only as fine as the timestamp clock.
-    fn echoed_rtt(&self, arrival: &Arrival<'_>) -> Option<Duration> {
-        let echo = arrival.header.options.timestamps.filter(|_| self.timestamps)?.echo;
-        let age = SeqNumber(self.timestamp(arrival.meta.received_at)).distance(SeqNumber(echo));
-        (echo != 0 && age >= 0).then(|| Duration::from_millis(u64::from(age.unsigned_abs())).max(MIN_ECHO))
-    }
-
+    /// Without SACK: the third duplicate means a loss (RFC 5681 3.2).
     fn take_duplicate_ack(&mut self, cx: &mut Context<'_>) {
         let Some(outgoing) = &mut self.outgoing else { return };
-        let enough = !self.sack && outgoing.recovery.on_duplicate();
-        if enough {
-            self.enter_fast_recovery(cx);
-        } else {
-            self.look_for_losses(cx);
-        }
-    }
-
-    /// With SACK a loss shows as a hole with enough above it (RFC 6675 5).
-    fn look_for_losses(&mut self, cx: &mut Context<'_>) {
-        let mss = u32::from(self.snd_mss);
-        let Some(outgoing) = &mut self.outgoing else { return };
-        if self.sack && outgoing.log.mark_lost_below_sacked(mss) && outgoing.recovery.is_open() {
+        if outgoing.recovery.on_duplicate() {
+            outgoing.log.mark_head_lost();
             self.enter_fast_recovery(cx);
         }
-    }
-
-    /// RFC 5681 3.2 and RFC 6675 5: halve the window, send the first hole at once.
-    fn enter_fast_recovery(&mut self, cx: &mut Context<'_>) {
-        cx.counters.fast_recoveries += 1;
-        // FlightSize does not include what limited transmit has added beyond the window (RFC 5681 3.2 step 2).
-        let (snd_nxt, in_flight) = (self.snd_nxt, self.in_flight().min(self.congestion.cwnd()));
-        let Some(outgoing) = &mut self.outgoing else { return };
-        outgoing.recovery.enter_fast(snd_nxt);
-        outgoing.log.mark_head_lost();
-        self.pending.retransmit = outgoing.log.lost() > 0;
-        self.congestion.on_loss(in_flight, u32::from(self.snd_mss));
-        self.cwnd_limited_at = None;
     }
 
     /// What was under way when the window closed has been dropped by the peer, and probes are not losses.
@@ -255,6 +248,3 @@ impl Connection {
         self.in_flight().saturating_sub(left).saturating_sub(unseen)
     }
 }
-
-/// The timestamp clock cannot measure less than its own tick.
-const MIN_ECHO: Duration = Duration::from_millis(1);

@@ -6,8 +6,10 @@ use super::congestion::{CongestionControl, Controller};
 use super::half_open::{WINDOW_SHIFT, timestamp_value};
 use super::reassembly::Reassembly;
 use super::recovery::Recovery;
+use super::recovery::rack::{Rack, Reordering};
+use super::recovery::sent_log::SentLog;
+use super::recovery::tail_probe::TailProbe;
 use super::rtt::RttEstimator;
-use super::sent_log::SentLog;
 use super::timers::Timers;
 use super::window::ReceiveWindow;
 use super::{Context, Error, Events, SocketOptions, State, TcpInfo, TimeWait};
@@ -25,6 +27,7 @@ pub(super) struct Outgoing {
     pub(super) queue: SendQueue,
     pub(super) log: SentLog,
     pub(super) recovery: Recovery,
+    pub(super) rack: Rack,
 }
 
 /// What exists only while there is something to read or to put in order.
@@ -50,6 +53,8 @@ pub(super) struct Pending {
     pub(super) keep_alive: bool,
     /// The first segment of a recovery, or after a partial acknowledgment: no window holds it back.
     pub(super) retransmit: bool,
+    /// A tail loss probe: no congestion window holds it back.
+    pub(super) tail_probe: bool,
 }
 
 /// One TCP connection.
@@ -130,6 +135,8 @@ pub struct Connection {
     pub(super) probed: bool,
 
     pub(super) rtt: RttEstimator,
+    pub(super) reordering: Reordering,
+    pub(super) tail_probe: TailProbe,
     pub(super) congestion: Controller,
     /// Congestion control kept us from sending when SND.NXT was here.
     pub(super) cwnd_limited_at: Option<SeqNumber>,

@@ -15,8 +15,12 @@ pub struct Counters {
     pub retransmissions: u64,
     /// Retransmission time-outs.
     pub rto: u64,
-    /// Fast retransmissions: recoveries entered by duplicate acknowledgments.
+    /// Fast recoveries: losses found before the timer fired.
     pub fast_recoveries: u64,
+    /// Tail loss probes sent (RFC 8985 7).
+    pub tail_probes: u64,
+    /// Losses of the last segment that a probe repaired.
+    pub tail_probe_repairs: u64,
     /// Resets sent.
     pub resets_sent: u64,
     /// Resets accepted.

@@ -3,6 +3,8 @@
 use super::congestion::{Controller, initial_window};
 use super::connection::{Connection, Pending, TIMESTAMPS_LEN};
 use super::half_open::WINDOW_SHIFT;
+use super::recovery::rack::Reordering;
+use super::recovery::tail_probe::TailProbe;
 use super::rtt::RttEstimator;
 use super::timers::Timers;
 use super::window::ReceiveWindow;
@@ -76,6 +78,8 @@ impl Connection {
             write_blocked: false,
             probed: false,
             rtt: RttEstimator::default(),
+            reordering: Reordering::default(),
+            tail_probe: TailProbe::default(),
             congestion: Controller::new(cx.config.congestion, u32::from(open.mss)),
             cwnd_limited_at: None,
             timers: Timers::default(),

@@ -2,7 +2,7 @@
 
 use super::congestion::{CongestionControl, initial_window};
 use super::connection::{Connection, TIMESTAMPS_LEN};
-use super::sent_log::Hole;
+use super::recovery::sent_log::Hole;
 use super::{Context, SegmentSink, State, Transmit};
 use crate::time::Instant;
 use crate::wire::{SendOutcome, TcpFlags, TcpHeader};
@@ -18,6 +18,7 @@ const MAX_PAYLOAD: u32 = 65_535 - 40 - TcpHeader::MAX_LEN as u32;
 enum Action {
     Reset,
     Syn,
+    TailProbe,
     Retransmit(Hole),
     Data { len: u32, fin: bool },
     Probe,
@@ -57,6 +58,9 @@ impl Connection {
     }
 
     fn next_data(&self) -> Option<Action> {
+        if self.pending.tail_probe && self.in_flight() > 0 && !self.is_probing() {
+            return Some(Action::TailProbe);
+        }
         self.next_retransmission().map(Action::Retransmit).or_else(|| self.next_new_data())
     }
 
@@ -118,6 +122,7 @@ impl Connection {
         match action {
             Action::Reset => self.send_reset(cx, sink),
             Action::Syn => self.send_syn(cx, sink),
+            Action::TailProbe => self.send_tail_probe(cx, sink),
             Action::Retransmit(hole) => self.send_again(cx, hole, sink),
             Action::Data { len, fin } => self.send_new(cx, len, fin, sink),
             Action::Probe => self.send_probe(cx, sink),

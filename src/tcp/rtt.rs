@@ -19,6 +19,8 @@ pub(super) struct RttEstimator {
     /// How often the time-out has been doubled since the last sample.
     backoff: u8,
     syn_was_lost: bool,
+    /// A tail loss probe was sent, and nothing has been measured since.
+    probed: bool,
 }
 
 impl RttEstimator {
@@ -37,6 +39,17 @@ impl RttEstimator {
             self.min_rtt = self.min_rtt.min(r);
         }
         self.backoff = 0;
+        self.probed = false;
+    }
+
+    /// A tail loss probe was sent: the next one needs a new sample (RFC 8985 7.3).
+    pub(super) fn on_tail_probe(&mut self) {
+        self.probed = true;
+    }
+
+    /// Whether a sample was taken since the last tail loss probe.
+    pub(super) fn is_fresh(&self) -> bool {
+        !self.probed
     }
 
     /// The time-out for what is sent now, back-off included.

@@ -1,7 +1,7 @@
 //! The segments that the output decides on: built, handed over, and noted as sent.
 
 use super::connection::Connection;
-use super::sent_log::Hole;
+use super::recovery::sent_log::Hole;
 use super::{Context, OutSegment, SegmentSink, State};
 use crate::time::Instant;
 use crate::wire::{Ecn, SendOutcome, SeqNumber, TcpFlags, TcpHeader, TcpOptions, Timestamps};
@@ -34,6 +34,7 @@ impl Connection {
         self.snd_nxt += octets;
         self.fin_sent |= fin;
         self.last_sent = cx.now;
+        self.arm_tail_probe(cx);
         self.pending.probe = false; // the window, or the time-out that overrides it, has let data go
         outcome
     }

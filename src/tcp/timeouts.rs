@@ -21,6 +21,10 @@ impl Connection {
         if self.timers.delayed_ack.take_due(cx.now) {
             self.pending.ack = true;
         }
+        // A probe goes before a time-out that is due at the same moment, and puts it off (RFC 8985 7.3).
+        if self.timers.loss.take_due(cx.now) {
+            self.on_loss_timer(cx);
+        }
         if self.timers.retransmit.take_due(cx.now) {
             self.on_retransmit_timer(cx);
         }
@@ -60,12 +64,18 @@ impl Connection {
         }
     }
 
-    /// RFC 6298 5.4–5.6, RFC 5681 3.1: everything under way counts as lost, and one segment may go out.
+    /// RFC 6298 5.4–5.6, RFC 5681 3.1: what is under way counts as lost, unless it was sent only just (RFC 8985 6.3), and
+    /// one segment may go out.
     fn on_retransmission_timeout(&mut self, cx: &mut Context<'_>) {
         cx.counters.rto += 1;
         let (snd_nxt, in_flight, mss) = (self.snd_nxt, self.in_flight(), u32::from(self.snd_mss));
+        let patience = self.patience().unwrap_or_default();
         let Some(outgoing) = &mut self.outgoing else { return };
-        outgoing.log.mark_all_lost();
+        outgoing.log.mark_lost_at_time_out(cx.now, patience);
+        self.pending.retransmit = true;
+        self.pending.tail_probe = false;
+        self.tail_probe.forget();
+        self.timers.loss.clear();
         // What had been sent again and was followed by progress is lost anew: a loss of its own. The window is one
         // segment after each time-out (RFC 5681 3.1).
         let first_try = self.retries == 1;

@@ -1,4 +1,4 @@
-//! The four timers of a connection.
+//! The timers of a connection.
 
 use std::fmt;
 
@@ -52,10 +52,23 @@ impl fmt::Debug for Deadline {
     }
 }
 
+/// What comes before the retransmission timer (RFC 8985 8: one timer serves both).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum LossTimer {
+    /// Time for reordering has passed: what has still not come is lost.
+    #[default]
+    Reordering,
+    /// Nothing was heard for two round-trips: the last segment may be lost.
+    TailProbe,
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Timers {
     /// Retransmission; with nothing under way and a closed window, persist.
     pub(super) retransmit: Deadline,
+    /// Set only while the retransmission timer is.
+    pub(super) loss: Deadline,
+    pub(super) loss_purpose: LossTimer,
     pub(super) delayed_ack: Deadline,
     pub(super) keep_alive: Deadline,
     /// FIN-WAIT-2 of a connection that the application has let go.
@@ -65,6 +78,6 @@ pub(super) struct Timers {
 impl Timers {
     /// The earliest of them.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.retransmit.min(self.delayed_ack).min(self.keep_alive).min(self.linger).at()
+        self.retransmit.min(self.loss).min(self.delayed_ack).min(self.keep_alive).min(self.linger).at()
     }
 }

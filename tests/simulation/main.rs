@@ -10,6 +10,7 @@
 mod named;
 mod pair;
 mod properties;
+mod throughput;
 
 use std::collections::BTreeSet;
 use std::num::NonZero;

@@ -11,6 +11,7 @@ mod giving_up;
 mod half_close;
 mod opening;
 mod options;
+mod rack;
 mod receiving;
 mod recovering;
 mod resets;

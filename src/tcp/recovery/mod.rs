@@ -1,4 +1,11 @@
-//! Loss recovery: when to send again (RFC 5681 3.2, RFC 6582, RFC 6675).
+//! Loss recovery: what is under way, what of it is lost, and when to send it again.
+//!
+//! With SACK, losses are found by time (RACK-TLP, RFC 8985); without it by duplicate acknowledgments (RFC 5681 3.2,
+//! RFC 6582). Each part here is a value of its own; `loss.rs` puts them to work for a connection.
+
+pub(super) mod rack;
+pub(super) mod sent_log;
+pub(super) mod tail_probe;
 
 use crate::wire::SeqNumber;
 
@@ -25,12 +32,13 @@ pub(super) struct Recovery {
 }
 
 impl Recovery {
-    pub(super) fn phase(&self) -> Phase {
-        self.phase
-    }
-
     pub(super) fn is_open(&self) -> bool {
         self.phase == Phase::Open
+    }
+
+    /// Whether in fast recovery.
+    pub(super) fn is_fast(&self) -> bool {
+        matches!(self.phase, Phase::Fast(_))
     }
 
     /// Segments that have left the network without our knowing which: each duplicate acknowledgment of a peer
@@ -95,7 +103,7 @@ mod tests {
         let mut recovery = Recovery::default();
         recovery.enter_fast(SeqNumber(1000));
         assert!(recovery.on_progress(SeqNumber(500), 5), "partial");
-        assert_eq!(recovery.phase(), Phase::Fast(SeqNumber(1000)));
+        assert!(recovery.is_fast());
         assert!(!recovery.on_progress(SeqNumber(1000), 5), "full");
         assert!(recovery.is_open());
     }

@@ -1,0 +1,131 @@
+//! What the sent log holds to be lost, and what of it has been sent again.
+
+use super::{Hole, Round, SentLog, Transmission};
+use crate::tcp::recovery::rack::Newest;
+use crate::time::{Duration, Instant};
+use crate::wire::SeqNumber;
+
+impl SentLog {
+    /// Marks as lost what was sent before `newest`, which has been delivered, and for which patience has run out at
+    /// `now` (RFC 8985 6.2 step 5). Says whether there was something, and when it will run out for the next one.
+    pub(in crate::tcp) fn mark_lost_before(
+        &mut self,
+        newest: Newest,
+        now: Instant,
+        patience: Duration,
+    ) -> (bool, Option<Instant>) {
+        let mut found = false;
+        while let Some(&sent) = self.order.front() {
+            let mut index = self.entries.partition_point(|entry| entry.end().le(sent.seq));
+            let mut waiting = false;
+            while let Some(entry) = self.entries.get(index).filter(|entry| entry.seq.lt(sent.end)) {
+                if entry.sent_at == sent.at && !entry.sacked && !entry.lost {
+                    if !newest.was_sent_after(sent.at, entry.end()) {
+                        waiting = true; // as is all that was sent later
+                        break;
+                    }
+                    let due = sent.at + patience;
+                    if due > now {
+                        return (found, Some(due));
+                    }
+                    self.mark_lost(index);
+                    found = true;
+                }
+                index += 1;
+            }
+            if waiting {
+                break;
+            }
+            self.order.pop_front();
+        }
+        (found, None)
+    }
+
+    fn mark_lost(&mut self, index: usize) {
+        let entry = &mut self.entries[index];
+        self.hole = if self.lost == 0 { entry.seq } else { self.hole.min(entry.seq) };
+        entry.lost = true;
+        self.lost += entry.len;
+    }
+
+    /// Marks the first wire segment as lost, if the peer does not have it and it is not already on its way again.
+    pub(in crate::tcp) fn mark_head_lost(&mut self) {
+        let Some(head) = self.entries.front() else { return };
+        if head.sacked || head.lost || head.retransmitted {
+            return;
+        }
+        let size = u32::from(head.size);
+        self.split(0, size, Round::Down);
+        self.mark_lost(0);
+    }
+
+    /// The timer fired: what patience has run out for counts as lost, and in any case the first segment. SACK marks are
+    /// forgotten, since the peer may have dropped what it announced (RFC 2018 8); when those segments arrived is not
+    /// known any more, so they measure nothing from here on.
+    pub(in crate::tcp) fn mark_lost_at_time_out(&mut self, now: Instant, patience: Duration) {
+        let is_late = |sent_at: Instant| sent_at + patience <= now;
+        if let Some(head) = self.entries.front().filter(|head| !is_late(head.sent_at)) {
+            self.split(0, u32::from(head.size), Round::Down);
+        }
+        (self.sacked, self.sacked_segments, self.lost) = (0, 0, 0);
+        for (index, entry) in self.entries.iter_mut().enumerate() {
+            entry.retransmitted |= std::mem::take(&mut entry.sacked);
+            entry.lost = index == 0 || is_late(entry.sent_at);
+            if entry.lost {
+                self.hole = if self.lost == 0 { entry.seq } else { self.hole };
+                self.lost += entry.len;
+            }
+        }
+    }
+
+    /// Takes everything for lost.
+    pub(in crate::tcp) fn mark_all_lost(&mut self) {
+        self.mark_lost_at_time_out(Instant::from_nanos(u64::MAX), Duration::ZERO);
+    }
+
+    /// The oldest part that is lost and not sent again.
+    pub(in crate::tcp) fn first_hole(&self) -> Option<Hole> {
+        if self.lost == 0 {
+            return None;
+        }
+        let entry = self.entries.get(self.index_of(self.hole))?;
+        Some(Hole { seq: entry.seq, len: entry.len, size: entry.size })
+    }
+
+    /// The last wire segment that was sent, for a tail loss probe.
+    pub(in crate::tcp) fn tail(&self) -> Option<Hole> {
+        let tail = self.entries.back()?;
+        let size = u32::from(tail.size).max(1);
+        let before = (tail.len - 1) / size * size;
+        Some(Hole { seq: tail.seq + before, len: tail.len - before, size: tail.size })
+    }
+
+    /// The `len` octets from `seq` on have been sent again.
+    pub(in crate::tcp) fn mark_retransmitted(&mut self, seq: SeqNumber, len: u32, now: Instant) {
+        let mut index = self.index_of(seq);
+        let Some(entry) = self.entries.get(index) else { return };
+        if entry.seq.lt(seq) && self.split(index, seq - entry.seq, Round::No) {
+            index += 1;
+        }
+        self.split(index, len, Round::No);
+        let entry = &mut self.entries[index];
+        if std::mem::take(&mut entry.lost) {
+            self.lost -= entry.len;
+        }
+        entry.retransmitted = true;
+        entry.sent_at = now;
+        self.order.push_back(Transmission { at: now, seq, end: entry.end() });
+        self.settle();
+    }
+
+    /// Finds the first hole again after something has ceased to be one.
+    pub(super) fn settle(&mut self) {
+        if self.lost == 0 {
+            return;
+        }
+        let from = self.index_of(self.hole);
+        if let Some(first) = self.entries.range(from..).find(|entry| entry.lost) {
+            self.hole = first.seq;
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What the sender reaches on links that lose, beside what theory says.
+//!
+//! Every cell is some seeds of bulk data in one direction, on virtual time; the figures are printed (`--nocapture`).
+
+use longwire::device::LinkConfig;
+use longwire::sim::{HostConfig, Trace, World};
+use longwire::stack::Error;
+use longwire::tcp::{Algorithm, SocketOptions};
+use longwire::time::Duration;
+
+use crate::pair::{CLIENT, Pair, SERVER, config};
+
+/// Payload of a segment: 1,500 bytes less the headers and timestamps.
+const MSS: f64 = 1_448.0;
+const SEEDS: u64 = 2;
+const SECONDS: u64 = 10;
+
+/// Mbit/s from the client to the server over a link, mean of some seeds.
+fn goodput(algorithm: Algorithm, there: &str, back: &str) -> f64 {
+    (0..SEEDS).map(|seed| goodput_of(seed, algorithm, there, back)).sum::<f64>() / SEEDS as f64
+}
+
+fn goodput_of(seed: u64, algorithm: Algorithm, there: &str, back: &str) -> f64 {
+    let mut world = World::new(seed, Trace::hash_only());
+    for host in [CLIENT, SERVER] {
+        let mut config = config(host);
+        config.tcp.congestion = algorithm;
+        world.add_host(HostConfig::new(config));
+    }
+    let [there, back]: [LinkConfig; 2] = [there, back].map(|link| link.parse().unwrap());
+    world.link(CLIENT, SERVER, &there, &back);
+    let buffer = 4 * 1024 * 1024;
+    let options = SocketOptions { send_buffer: buffer, receive_buffer: buffer, ..SocketOptions::default() };
+    let mut pair = Pair::establish_in(world, false, &options);
+    let (client, server, data) = (pair.client, pair.server, vec![7; 256 * 1024]);
+    let mut scratch = vec![0; 256 * 1024];
+    let mut received = 0;
+    for _ in 0..SECONDS * 1_000 {
+        loop {
+            match pair.client().write(client, &data) {
+                Ok(_) => {}
+                Err(Error::WouldBlock) => break,
+                Err(error) => panic!("write: {error:?}"),
+            }
+        }
+        pair.run_for(Duration::from_millis(1));
+        while let Ok(count) = pair.server().read(server, &mut scratch) {
+            received += count;
+        }
+    }
+    let info = pair.client().counters().tcp;
+    println!(
+        "    seed {seed}: {:.2} Mbit/s, {} retransmissions, {} recoveries, {} time-outs",
+        received as f64 * 8e-6 / SECONDS as f64,
+        info.retransmissions,
+        info.fast_recoveries,
+        info.rto
+    );
+    received as f64 * 8e-6 / SECONDS as f64
+}
+
+/// Mathis and others, "The macroscopic behavior of the TCP congestion avoidance algorithm": MSS/RTT · sqrt(3/2p).
+fn mathis(rtt: f64, loss: f64) -> f64 {
+    MSS * 8e-6 / rtt * (1.5 / loss).sqrt()
+}
+
+/// RFC 9438 5.1, equation 5, with C = 0.4 and beta = 0.7; below Reno's rate the Reno-friendly region holds.
+fn cubic(rtt: f64, loss: f64) -> f64 {
+    let segments = 1.054 * rtt.powf(0.75) / loss.powf(0.75);
+    (segments * MSS * 8e-6 / rtt).max(mathis(rtt, loss))
+}
+
+#[track_caller]
+fn at_least(least: f64, algorithm: Algorithm, there: &str, back: &str) {
+    let reached = goodput(algorithm, there, back);
+    println!("{algorithm:?}, {there}, back {back}: {reached:.2} Mbit/s, at least {least:.2} wanted");
+    assert!(reached >= least, "{reached:.2} of {least:.2} Mbit/s");
+}
+
+#[test]
+fn one_percent_of_loss_leaves_what_theory_says() {
+    let there = "delay=10ms,loss=1%,rate=100mbit";
+    at_least(0.85 * cubic(0.02, 0.01), Algorithm::Cubic, there, "delay=10ms");
+    at_least(0.85 * mathis(0.02, 0.01), Algorithm::NewReno, there, "delay=10ms");
+}
+
+#[test]
+fn lost_acknowledgments_cost_little() {
+    let (there, back) = ("delay=10ms,loss=1%,rate=100mbit", "delay=10ms,loss=10%");
+    at_least(0.8 * cubic(0.02, 0.01), Algorithm::Cubic, there, back);
+}
+
+/// RFC 8985: without a reordering window this is 9 Mbit/s.
+#[test]
+fn reordering_is_not_loss() {
+    let there = "delay=10ms,reorder=1%,reorder-by=3ms,rate=100mbit";
+    at_least(75.0, Algorithm::Cubic, there, "delay=10ms");
+}
+
+#[test]
+fn a_queue_of_one_bandwidth_delay_product_is_kept_busy() {
+    let there = "delay=10ms,rate=100mbit,queue=256KiB";
+    at_least(90.0, Algorithm::Cubic, there, "delay=10ms");
+}
