@@ -74,7 +74,8 @@ impl Connection {
         if segment.ack.gt(self.snd_una) {
             self.take_new_ack(cx, arrival, newly_sacked, &evidence);
         } else if self.in_flight() > 0 && newly_sacked > 0 {
-            self.look_for_losses(cx, arrival.meta.received_at);
+            self.look_for_losses(cx, arrival.meta.received_at, newly_sacked);
+            self.regulate_recovery(newly_sacked, false);
         } else if self.in_flight() > 0 && duplicate && !self.sack {
             self.take_duplicate_ack(cx);
         }
@@ -135,8 +136,12 @@ impl Connection {
         let acked = outgoing.log.acknowledge(ack, &mut |sent| rack.on_delivered(sent, evidence, reordering));
         outgoing.queue.discard((octets - fin) as usize);
         let mss = u32::from(self.snd_mss);
+        let segments = octets.div_ceil(mss);
+        // Without SACK, what duplicates stood for had left the network before (RFC 9937 6.2, DeliveredData).
+        let seen = outgoing.recovery.dup_acks().min(segments).saturating_mul(mss);
+        let delivered = if self.sack { acked.delivered + newly_sacked } else { octets.saturating_sub(seen) };
         let recovering = !outgoing.recovery.is_open();
-        let partial = outgoing.recovery.on_progress(ack, octets.div_ceil(mss));
+        let partial = outgoing.recovery.on_progress(ack, segments);
         if recovering && !partial {
             self.reordering.on_recovery_end();
         }
@@ -148,7 +153,8 @@ impl Connection {
         if let Some(rtt) = self.measured_rtt(&acked, arrival) {
             self.rtt.sample(rtt);
         }
-        self.look_for_losses(cx, arrival.meta.received_at);
+        let found = self.look_for_losses(cx, arrival.meta.received_at, delivered);
+        self.regulate_recovery(delivered, self.sack && !found);
         if !self.outgoing.as_ref().is_some_and(|outgoing| outgoing.recovery.is_fast()) {
             let srtt = self.rtt.srtt().unwrap_or_default();
             let bytes = acked.delivered + newly_sacked;
@@ -177,8 +183,9 @@ impl Connection {
         let Some(outgoing) = &mut self.outgoing else { return };
         if outgoing.recovery.on_duplicate() {
             outgoing.log.mark_head_lost();
-            self.enter_fast_recovery(cx);
+            self.enter_fast_recovery(cx, u32::from(self.snd_mss));
         }
+        self.regulate_recovery(u32::from(self.snd_mss), false);
     }
 
     /// What was under way when the window closed has been dropped by the peer, and probes are not losses.

@@ -2,6 +2,7 @@
 
 use super::congestion::CongestionControl;
 use super::connection::{Arrival, Connection};
+use super::recovery::prr::Progress;
 use super::recovery::rack::{Evidence, Path};
 use super::recovery::tail_probe::{self, Answer};
 use super::timers::LossTimer;
@@ -52,14 +53,14 @@ impl Connection {
 
     /// RACK_detect_loss_and_arm_timer (RFC 8985 6.2 step 5), at the time at which an acknowledgment was read or the
     /// timer fired. The timer is set for the first segment that may be lost soon, so that each is sent again in time;
-    /// the RFC waits for the last of them.
-    pub(super) fn look_for_losses(&mut self, cx: &mut Context<'_>, now: Instant) {
-        let Some(patience) = self.patience() else { return };
-        let Some(outgoing) = &mut self.outgoing else { return };
-        let Some(newest) = outgoing.rack.newest() else { return };
+    /// the RFC waits for the last of them. `delivered` bytes left the network now. Says whether there was a loss.
+    pub(super) fn look_for_losses(&mut self, cx: &mut Context<'_>, now: Instant, delivered: u32) -> bool {
+        let Some(patience) = self.patience() else { return false };
+        let Some(outgoing) = &mut self.outgoing else { return false };
+        let Some(newest) = outgoing.rack.newest() else { return false };
         let (found, due) = outgoing.log.mark_lost_before(newest, now, patience);
         if found && outgoing.recovery.is_open() {
-            self.enter_fast_recovery(cx);
+            self.enter_fast_recovery(cx, delivered);
         }
         match due {
             Some(at) => {
@@ -69,26 +70,46 @@ impl Connection {
             None if self.timers.loss_purpose == LossTimer::Reordering => self.timers.loss.clear(),
             None => {}
         }
+        found
     }
 
-    /// RFC 5681 3.2 and RFC 6675 5: the window is reduced, and the first hole goes out at once.
-    pub(super) fn enter_fast_recovery(&mut self, cx: &mut Context<'_>) {
+    /// RFC 5681 3.2 and RFC 6675 5: the window is reduced, and the first hole goes out at once. `delivered` bytes left
+    /// the network with what showed the loss.
+    pub(super) fn enter_fast_recovery(&mut self, cx: &mut Context<'_>, delivered: u32) {
         cx.counters.fast_recoveries += 1;
         // FlightSize does not include what limited transmit has added beyond the window (RFC 5681 3.2 step 2).
         let (snd_nxt, in_flight) = (self.snd_nxt, self.in_flight().min(self.congestion.cwnd()));
+        let mss = u32::from(self.snd_mss);
+        let flight = self.in_flight() + delivered;
         let Some(outgoing) = &mut self.outgoing else { return };
-        outgoing.recovery.enter_fast(snd_nxt);
+        // RecoverFS (RFC 9937 6.1): without what had left the network before.
+        let left = outgoing.log.sacked() + outgoing.recovery.dup_acks().saturating_mul(mss);
+        outgoing.recovery.enter_fast(snd_nxt, flight.saturating_sub(left));
         self.pending.retransmit = outgoing.log.lost() > 0;
         self.pending.tail_probe = false;
         self.tail_probe.forget();
-        self.congestion.on_loss(in_flight, u32::from(self.snd_mss));
+        self.congestion.on_loss(in_flight, mss);
         self.cwnd_limited_at = None;
+    }
+
+    /// In fast recovery: what this acknowledgment lets out (RFC 9937). `safe` says that it has moved SND.UNA and shows
+    /// no further loss.
+    pub(super) fn regulate_recovery(&mut self, delivered: u32, safe: bool) {
+        let (pipe, ssthresh, mss) = (self.pipe(), self.congestion.ssthresh(), u32::from(self.snd_mss));
+        if let Some(prr) = self.outgoing.as_mut().and_then(|outgoing| outgoing.recovery.prr()) {
+            prr.on_ack(&Progress { delivered, pipe, ssthresh, safe, mss });
+        }
     }
 
     /// RFC 8985 8: the reordering timer or the probe's.
     pub(super) fn on_loss_timer(&mut self, cx: &mut Context<'_>) {
         match self.timers.loss_purpose {
-            LossTimer::Reordering => self.look_for_losses(cx, cx.now),
+            LossTimer::Reordering => {
+                if self.look_for_losses(cx, cx.now, 0) {
+                    // Nothing was delivered, but time has passed: as good as a segment, or nothing would go out.
+                    self.regulate_recovery(u32::from(self.snd_mss), false);
+                }
+            }
             LossTimer::TailProbe => {
                 self.pending.tail_probe = true;
                 self.restart_retransmit_timer(cx);

@@ -2,6 +2,7 @@
 
 use super::congestion::{CongestionControl, initial_window};
 use super::connection::{Connection, TIMESTAMPS_LEN};
+use super::recovery::Recovery;
 use super::recovery::sent_log::Hole;
 use super::{Context, SegmentSink, State, Transmit};
 use crate::time::Instant;
@@ -153,7 +154,9 @@ impl Connection {
     }
 
     fn cwnd_room(&self) -> u32 {
-        self.congestion.cwnd().saturating_sub(self.pipe())
+        let recovery = self.outgoing.as_ref().map(|outgoing| &outgoing.recovery);
+        let allowance = recovery.and_then(Recovery::allowance);
+        allowance.unwrap_or_else(|| self.congestion.cwnd().saturating_sub(self.pipe()))
     }
 
     /// What the peer's window leaves: SND.UNA + SND.WND - SND.NXT.

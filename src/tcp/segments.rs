@@ -30,7 +30,11 @@ impl Connection {
             self.restart_retransmit_timer(cx);
         }
         let octets = sent + u32::from(fin);
-        self.outgoing.get_or_insert_default().log.push(seq, octets, size, cx.now);
+        let outgoing = self.outgoing.get_or_insert_default();
+        outgoing.log.push(seq, octets, size, cx.now);
+        if let Some(prr) = outgoing.recovery.prr() {
+            prr.on_sent(octets);
+        }
         self.snd_nxt += octets;
         self.fin_sent |= fin;
         self.last_sent = cx.now;
@@ -55,6 +59,9 @@ impl Connection {
         let octets = sent + u32::from(fin && sent == len);
         if let Some(outgoing) = &mut self.outgoing {
             outgoing.log.mark_retransmitted(hole.seq, octets, cx.now);
+            if let Some(prr) = outgoing.recovery.prr() {
+                prr.on_sent(octets);
+            }
         }
         self.pending.retransmit = false;
         self.retransmissions += 1;

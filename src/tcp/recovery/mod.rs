@@ -3,9 +3,12 @@
 //! With SACK, losses are found by time (RACK-TLP, RFC 8985); without it by duplicate acknowledgments (RFC 5681 3.2,
 //! RFC 6582). Each part here is a value of its own; `loss.rs` puts them to work for a connection.
 
+pub(super) mod prr;
 pub(super) mod rack;
 pub(super) mod sent_log;
 pub(super) mod tail_probe;
+
+use prr::Prr;
 
 use crate::wire::SeqNumber;
 
@@ -29,6 +32,8 @@ pub(super) enum Phase {
 pub(super) struct Recovery {
     phase: Phase,
     dup_acks: u32,
+    /// Of fast recovery.
+    prr: Prr,
 }
 
 impl Recovery {
@@ -70,9 +75,20 @@ impl Recovery {
         }
     }
 
-    /// Fast recovery begins; it ends when `snd_nxt` is acknowledged.
-    pub(super) fn enter_fast(&mut self, snd_nxt: SeqNumber) {
+    /// Fast recovery begins with `flight` bytes under way; it ends when `snd_nxt` is acknowledged.
+    pub(super) fn enter_fast(&mut self, snd_nxt: SeqNumber, flight: u32) {
         self.phase = Phase::Fast(snd_nxt);
+        self.prr = Prr::new(flight);
+    }
+
+    /// What says how much goes out, during fast recovery.
+    pub(super) fn prr(&mut self) -> Option<&mut Prr> {
+        matches!(self.phase, Phase::Fast(_)).then_some(&mut self.prr)
+    }
+
+    /// What fast recovery lets out now; `None` outside of it, where the congestion window says so.
+    pub(super) fn allowance(&self) -> Option<u32> {
+        matches!(self.phase, Phase::Fast(_)).then(|| self.prr.allowance())
     }
 
     /// The timer fired. Says whether this is the first time for this data, and so a sign of congestion that has not
@@ -101,7 +117,7 @@ mod tests {
     #[test]
     fn rfc_6582_3_2_partial_and_full_acknowledgments() {
         let mut recovery = Recovery::default();
-        recovery.enter_fast(SeqNumber(1000));
+        recovery.enter_fast(SeqNumber(1000), 1000);
         assert!(recovery.on_progress(SeqNumber(500), 5), "partial");
         assert!(recovery.is_fast());
         assert!(!recovery.on_progress(SeqNumber(1000), 5), "full");

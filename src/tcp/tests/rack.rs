@@ -117,6 +117,8 @@ fn rfc_8985_7_3_the_probe_shows_what_was_lost() {
     rig.send(sack(1, 1_001, &[(3_001, 4_001)]), b"");
     rig.advance(ms(3));
     rig.recv_data(1_001, 1_000);
+    rig.advance(ms(10));
+    rig.send(sack(1, 2_001, &[(3_001, 4_001)]), b"");
     rig.recv_data(2_001, 1_000);
     assert_eq!((rig.counters.rto, rig.counters.fast_recoveries), (0, 1));
 }

@@ -188,3 +188,42 @@ fn karn_an_echo_of_the_first_of_several_copies_measures_nothing() {
     rig.advance(ms(90));
     assert!(acknowledge(&mut rig, 201, second) > ms(15), "an echo of the last one does measure");
 }
+
+/// Ten segments, one lost, ssthresh 5,000: half of what arrives goes out until five are under way, and from there on
+/// all of it.
+#[test]
+fn rfc_9937_6_2_recovery_sends_in_proportion_to_what_arrives() {
+    let mut rig = Rig::established_with_sack();
+    rig.write(30_000);
+    rig.sent.clear();
+    rig.advance(ms(10));
+    rig.send(sack(1, 1, &[(1_001, 4_001)]), b"");
+    let mut sent: Vec<usize> = vec![rig.sent.drain(..).map(|seen| seen.payload.len()).sum()];
+    for i in 5..=10 {
+        rig.send(sack(1, 1, &[(1_001, i * 1_000 + 1)]), b"");
+        sent.push(rig.sent.drain(..).map(|seen| seen.payload.len()).sum());
+    }
+    assert_eq!(sent, [1_000, 1_000, 0, 0, 1_000, 1_000, 1_000]);
+    rig.send(ack(1, 10_001), b"");
+    let sent: usize = rig.sent.drain(..).map(|seen| seen.payload.len()).sum();
+    assert_eq!((rig.info().in_flight, sent), (5_000, 1_000), "the window is ssthresh from here on");
+}
+
+#[test]
+fn rfc_9937_6_2_without_sack_a_duplicate_is_a_segment_delivered() {
+    let mut rig = Rig::established();
+    rig.write(30_000);
+    rig.sent.clear();
+    rig.advance(ms(10));
+    (0..3).for_each(|_| rig.send(ack(1, 1), b""));
+    rig.recv_data(10_001, 1_000);
+    rig.recv_data(11_001, 1_000);
+    rig.recv_data(1, 1_000);
+    let mut sent = Vec::<usize>::new();
+    for _ in 0..6 {
+        rig.send(ack(1, 1), b"");
+        sent.push(rig.sent.drain(..).map(|seen| seen.payload.len()).sum());
+    }
+    assert!(sent.iter().all(|&len| len <= 1_000), "{sent:?}");
+    assert_eq!(sent.iter().sum::<usize>(), 2_000, "{sent:?}");
+}
