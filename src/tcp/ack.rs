@@ -5,10 +5,11 @@ use super::connection::{Arrival, Connection};
 use super::input::{DROP, NEXT, Step};
 use super::loss::reported_duplicate;
 use super::recovery::rack::Evidence;
-use super::recovery::sent_log::Acked;
+use super::recovery::sent_log::{Acked, Sent};
+use super::spurious::Delivered;
 use super::{Context, State, reset_for};
 use crate::time::Duration;
-use crate::wire::{TcpFlags, TcpHeader};
+use crate::wire::{SeqNumber, TcpFlags, TcpHeader};
 
 impl Connection {
     pub(super) fn fifth_check_ack(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>) -> Step {
@@ -63,8 +64,7 @@ impl Connection {
             self.retries = 0;
         }
         let evidence = self.evidence(arrival);
-        let newly_sacked = self.take_sack(segment, &evidence);
-        let una_before = self.snd_una;
+        let mut delivered = self.take_sack(segment, &evidence);
         // RFC 5681 2, the definition of a duplicate.
         let duplicate = segment.ack == self.snd_una
             && arrival.payload.is_empty()
@@ -72,18 +72,19 @@ impl Connection {
             && self.snd_wnd == window_before;
         self.resolve_tail_probe(cx, segment, duplicate);
         if segment.ack.gt(self.snd_una) {
-            self.take_new_ack(cx, arrival, newly_sacked, &evidence);
-        } else if self.in_flight() > 0 && newly_sacked > 0 {
-            self.look_for_losses(cx, arrival.meta.received_at, newly_sacked);
-            self.regulate_recovery(newly_sacked, false);
+            self.take_new_ack(cx, arrival, &mut delivered, &evidence);
+        } else if self.in_flight() > 0 && delivered.sacked > 0 {
+            self.look_for_losses(cx, arrival.meta.received_at, delivered.sacked);
+            self.regulate_recovery(delivered.sacked, false);
         } else if self.in_flight() > 0 && duplicate && !self.sack {
             self.take_duplicate_ack(cx);
         }
+        self.undo_if_spurious(cx, arrival, delivered, duplicate);
         if closed_before && self.snd_wnd > 0 {
             self.window_opened(cx);
         }
         self.update_timer_after_ack(cx, segment);
-        if self.snd_una != una_before || newly_sacked > 0 {
+        if delivered.advanced || delivered.sacked > 0 {
             self.arm_tail_probe(cx);
         }
     }
@@ -103,17 +104,20 @@ impl Connection {
         self.snd_wl2 = segment.ack;
     }
 
-    /// Octets that the SACK blocks tell of for the first time. Blocks outside SND.UNA..SND.NXT say nothing, D-SACK's
+    /// What the SACK blocks tell of for the first time. Blocks outside SND.UNA..SND.NXT say nothing, D-SACK's
     /// first one included (RFC 2883 5).
-    fn take_sack(&mut self, segment: &TcpHeader, evidence: &Evidence) -> u32 {
-        let Some(outgoing) = self.outgoing.as_deref_mut().filter(|_| self.sack) else { return 0 };
+    fn take_sack(&mut self, segment: &TcpHeader, evidence: &Evidence) -> Delivered {
+        let mut delivered = Delivered::default();
+        let Some(outgoing) = self.outgoing.as_deref_mut().filter(|_| self.sack) else { return delivered };
         if reported_duplicate(segment).is_some() {
             outgoing.rack.on_dsack(segment.ack, self.snd_nxt, &mut self.reordering);
         }
-        let (rack, reordering) = (&mut outgoing.rack, &mut self.reordering);
-        outgoing.log.mark_sacked(&segment.options.sack, &mut |sent| {
+        let (rack, reordering, point) = (&mut outgoing.rack, &mut self.reordering, outgoing.recovery.point());
+        delivered.sacked = outgoing.log.mark_sacked(&segment.options.sack, &mut |sent| {
             rack.on_delivered(sent, evidence, reordering);
-        })
+            delivered.original |= is_original(sent, point);
+        });
+        delivered
     }
 
     /// SEG.ACK is above SND.UNA.
@@ -121,7 +125,7 @@ impl Connection {
         &mut self,
         cx: &mut Context<'_>,
         arrival: &Arrival<'_>,
-        newly_sacked: u32,
+        delivered: &mut Delivered,
         evidence: &Evidence,
     ) {
         let ack = arrival.header.ack;
@@ -132,14 +136,22 @@ impl Connection {
         self.retries = 0;
         self.last_progress = cx.now;
         let Some(outgoing) = &mut self.outgoing else { return };
-        let (rack, reordering) = (&mut outgoing.rack, &mut self.reordering);
-        let acked = outgoing.log.acknowledge(ack, &mut |sent| rack.on_delivered(sent, evidence, reordering));
+        let (rack, reordering, point) = (&mut outgoing.rack, &mut self.reordering, outgoing.recovery.point());
+        let mut original = false;
+        let acked = outgoing.log.acknowledge(ack, &mut |sent| {
+            rack.on_delivered(sent, evidence, reordering);
+            original |= is_original(sent, point);
+        });
+        delivered.advanced = true;
+        // Without SACK, what follows a copy may have arrived before it.
+        delivered.original |= original && (self.sack || acked.resent_at.is_none());
         outgoing.queue.discard((octets - fin) as usize);
         let mss = u32::from(self.snd_mss);
         let segments = octets.div_ceil(mss);
         // Without SACK, what duplicates stood for had left the network before (RFC 9937 6.2, DeliveredData).
         let seen = outgoing.recovery.dup_acks().min(segments).saturating_mul(mss);
-        let delivered = if self.sack { acked.delivered + newly_sacked } else { octets.saturating_sub(seen) };
+        let newly = acked.delivered + delivered.sacked;
+        let left = if self.sack { newly } else { octets.saturating_sub(seen) };
         let recovering = !outgoing.recovery.is_open();
         let partial = outgoing.recovery.on_progress(ack, segments);
         if recovering && !partial {
@@ -153,12 +165,11 @@ impl Connection {
         if let Some(rtt) = self.measured_rtt(&acked, arrival) {
             self.rtt.sample(rtt);
         }
-        let found = self.look_for_losses(cx, arrival.meta.received_at, delivered);
-        self.regulate_recovery(delivered, self.sack && !found);
+        let found = self.look_for_losses(cx, arrival.meta.received_at, left);
+        self.regulate_recovery(left, self.sack && !found);
         if !self.outgoing.as_ref().is_some_and(|outgoing| outgoing.recovery.is_fast()) {
             let srtt = self.rtt.srtt().unwrap_or_default();
-            let bytes = acked.delivered + newly_sacked;
-            let ack = Ack { now: cx.now, bytes, srtt, cwnd_limited: limited, mss };
+            let ack = Ack { now: cx.now, bytes: newly, srtt, cwnd_limited: limited, mss };
             self.congestion.on_ack(&ack);
         }
         self.note_room();
@@ -254,4 +265,9 @@ impl Connection {
         let unseen = outgoing.recovery.dup_acks().saturating_mul(u32::from(self.snd_mss));
         self.in_flight().saturating_sub(left).saturating_sub(unseen)
     }
+}
+
+/// Whether it was under way when recovery began, and has not been sent again: its arrival says that not all was lost.
+fn is_original(sent: &Sent, point: Option<SeqNumber>) -> bool {
+    !sent.retransmitted && point.is_some_and(|point| sent.end().le(point))
 }

@@ -9,6 +9,7 @@ use super::recovery::Recovery;
 use super::recovery::rack::{Rack, Reordering};
 use super::recovery::sent_log::SentLog;
 use super::recovery::tail_probe::TailProbe;
+use super::recovery::undo::Undo;
 use super::rtt::RttEstimator;
 use super::timers::Timers;
 use super::window::ReceiveWindow;
@@ -138,6 +139,8 @@ pub struct Connection {
     pub(super) reordering: Reordering,
     pub(super) tail_probe: TailProbe,
     pub(super) congestion: Controller,
+    /// What the last reduction of the window can be undone with, until it is known to have been due.
+    pub(super) undo: Option<Box<Undo>>,
     /// Congestion control kept us from sending when SND.NXT was here.
     pub(super) cwnd_limited_at: Option<SeqNumber>,
     pub(super) timers: Timers,
@@ -302,6 +305,7 @@ impl Connection {
         self.state = State::Closed;
         self.error = error;
         self.outgoing = None;
+        self.undo = None;
         self.snd_una = self.snd_nxt;
         self.timers = Timers::default();
         self.pending = Pending::default();

@@ -17,6 +17,10 @@ pub struct Counters {
     pub rto: u64,
     /// Fast recoveries: losses found before the timer fired.
     pub fast_recoveries: u64,
+    /// Fast recoveries that turned out to be needless, and were undone.
+    pub spurious_recoveries: u64,
+    /// Retransmission time-outs that turned out to be needless, and were undone.
+    pub spurious_timeouts: u64,
     /// Tail loss probes sent (RFC 8985 7).
     pub tail_probes: u64,
     /// Losses of the last segment that a probe repaired.

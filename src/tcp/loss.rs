@@ -81,6 +81,7 @@ impl Connection {
         let (snd_nxt, in_flight) = (self.snd_nxt, self.in_flight().min(self.congestion.cwnd()));
         let mss = u32::from(self.snd_mss);
         let flight = self.in_flight() + delivered;
+        self.prepare_undo(false);
         let Some(outgoing) = &mut self.outgoing else { return };
         // RecoverFS (RFC 9937 6.1): without what had left the network before.
         let left = outgoing.log.sacked() + outgoing.recovery.dup_acks().saturating_mul(mss);

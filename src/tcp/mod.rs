@@ -26,6 +26,7 @@ mod recovery;
 mod reset;
 mod rtt;
 mod segments;
+mod spurious;
 mod state;
 mod text;
 mod time_wait;

@@ -81,6 +81,7 @@ impl Connection {
             reordering: Reordering::default(),
             tail_probe: TailProbe::default(),
             congestion: Controller::new(cx.config.congestion, u32::from(open.mss)),
+            undo: None,
             cwnd_limited_at: None,
             timers: Timers::default(),
             retries: 0,

@@ -78,8 +78,9 @@ impl Connection {
     /// The oldest hole, as much of it as the congestion window allows (RFC 6675 5, step C). Entering recovery, the
     /// first segment goes out in any case.
     fn next_retransmission(&self) -> Option<Hole> {
-        let hole = self.outgoing.as_ref()?.log.first_hole()?;
-        if self.is_probing() {
+        let outgoing = self.outgoing.as_ref()?;
+        let hole = outgoing.log.first_hole()?;
+        if self.is_probing() || outgoing.recovery.withholds_retransmissions() {
             return None;
         }
         let one = hole.len.min(u32::from(hole.size.min(self.snd_mss)));

@@ -63,6 +63,7 @@ impl Connection {
                 prr.on_sent(octets);
             }
         }
+        self.note_retransmission(hole.seq, octets, self.timestamps.then(|| self.timestamp(cx.now)));
         self.pending.retransmit = false;
         self.retransmissions += 1;
         cx.counters.retransmissions += 1;

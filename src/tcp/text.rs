@@ -124,6 +124,7 @@ impl Connection {
         self.state = State::TimeWait;
         self.timers = super::timers::Timers::default();
         self.outgoing = None;
+        self.undo = None;
         self.events.closed = true;
     }
 }

@@ -70,6 +70,7 @@ impl Connection {
         cx.counters.rto += 1;
         let (snd_nxt, in_flight, mss) = (self.snd_nxt, self.in_flight(), u32::from(self.snd_mss));
         let patience = self.patience().unwrap_or_default();
+        self.prepare_undo(true);
         let Some(outgoing) = &mut self.outgoing else { return };
         outgoing.log.mark_lost_at_time_out(cx.now, patience);
         self.pending.retransmit = true;

@@ -7,9 +7,11 @@ pub(super) mod prr;
 pub(super) mod rack;
 pub(super) mod sent_log;
 pub(super) mod tail_probe;
+pub(super) mod undo;
 
 use prr::Prr;
 
+use super::spurious::Delivered;
 use crate::wire::SeqNumber;
 
 /// Duplicate acknowledgments that mean a loss (RFC 5681 3.2).
@@ -27,6 +29,18 @@ pub(super) enum Phase {
     Timeout(SeqNumber),
 }
 
+/// Telling a spurious time-out by what the first acknowledgments after it bring (RFC 5682).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Frto {
+    /// Not under way, or the time-out was due.
+    #[default]
+    Off,
+    /// Step 2: the first segment was sent again, its acknowledgment is awaited.
+    FirstAck,
+    /// Step 3: new data was sent instead of what may not be lost.
+    SecondAck,
+}
+
 /// Counts duplicate acknowledgments and remembers how far a recovery reaches.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Recovery {
@@ -34,6 +48,7 @@ pub(super) struct Recovery {
     dup_acks: u32,
     /// Of fast recovery.
     prr: Prr,
+    frto: Frto,
 }
 
 impl Recovery {
@@ -44,6 +59,33 @@ impl Recovery {
     /// Whether in fast recovery.
     pub(super) fn is_fast(&self) -> bool {
         matches!(self.phase, Phase::Fast(_))
+    }
+
+    /// Where recovery ends.
+    pub(super) fn point(&self) -> Option<SeqNumber> {
+        match self.phase {
+            Phase::Open => None,
+            Phase::Fast(point) | Phase::Timeout(point) => Some(point),
+        }
+    }
+
+    /// Whether what seems lost is held back until it is known whether it is (RFC 5682 3.1 step 2b).
+    pub(super) fn withholds_retransmissions(&self) -> bool {
+        self.frto == Frto::SecondAck
+    }
+
+    /// An acknowledgment has come; `room` says that there is new data and a window for it. Says whether the time-out was
+    /// spurious (RFC 5682 2.1 and 3.1, steps 2 and 3).
+    pub(super) fn on_frto(&mut self, delivered: Delivered, room: bool) -> bool {
+        let Delivered { advanced, sacked, original } = delivered;
+        let (next, spurious) = match self.frto {
+            Frto::FirstAck if advanced && room => (Frto::SecondAck, false),
+            Frto::FirstAck if !advanced && sacked > 0 => (Frto::FirstAck, false),
+            Frto::SecondAck => (Frto::Off, original),
+            _ => (Frto::Off, false),
+        };
+        self.frto = next;
+        spurious
     }
 
     /// Segments that have left the network without our knowing which: each duplicate acknowledgment of a peer
@@ -95,6 +137,8 @@ impl Recovery {
     /// been answered yet (RFC 5681 3.1).
     pub(super) fn enter_timeout(&mut self, snd_nxt: SeqNumber) -> bool {
         let first = !matches!(self.phase, Phase::Timeout(_));
+        // RFC 5682 2.1 step 1: what an earlier recovery has sent again proves nothing.
+        self.frto = if self.is_open() { Frto::FirstAck } else { Frto::Off };
         self.phase = Phase::Timeout(snd_nxt);
         self.dup_acks = 0;
         first

@@ -17,6 +17,7 @@ mod recovering;
 mod resets;
 mod retransmitting;
 mod sending;
+mod spurious;
 mod timing;
 mod windows;
 

@@ -83,6 +83,16 @@ impl SentLog {
         self.mark_lost_at_time_out(Instant::from_nanos(u64::MAX), Duration::ZERO);
     }
 
+    /// Nothing is lost after all. What was marked is watched again, by the time at which it was sent.
+    pub(in crate::tcp) fn forget_losses(&mut self) {
+        self.lost = 0;
+        for entry in self.entries.iter_mut().filter(|entry| entry.lost) {
+            entry.lost = false;
+            self.order.push_back(Transmission { at: entry.sent_at, seq: entry.seq, end: entry.end() });
+        }
+        self.order.make_contiguous().sort_by_key(|sent| sent.at);
+    }
+
     /// The oldest part that is lost and not sent again.
     pub(in crate::tcp) fn first_hole(&self) -> Option<Hole> {
         if self.lost == 0 {
