@@ -45,7 +45,8 @@ impl Stack {
         let window = listening.options.receive_buffer;
         let position = listening.syn_queue.len() as u32;
         let open = self.open(tuple, floor, Arc::clone(&self.socket_options));
-        let half = HalfOpen::new(syn, open.iss, open.timestamp_offset, open.mss, window);
+        let mut half = HalfOpen::new(syn, open.iss, open.timestamp_offset, open.mss, window);
+        let syn_ack = half.syn_ack(self.env.now);
         let index = self.half_open.insert(HalfOpenEntry { half, tuple: *tuple, listener, position }).index;
         if let Some(listening) = listener_at(&mut self.sockets, listener) {
             listening.syn_queue.push(index);
@@ -53,7 +54,7 @@ impl Stack {
         self.demux.insert(*tag, Flow::HalfOpen(index));
         self.syn_timers.arm(index, self.env.now + HalfOpen::first_timeout());
         self.env.counters.stack.handshakes_started += 1;
-        self.answer(tuple, half.syn_ack(self.env.now));
+        self.answer(tuple, syn_ack);
     }
 
     /// How a connection between these ends begins. `floor` is where an earlier one stopped: the new one starts above
@@ -138,7 +139,7 @@ impl Stack {
         let Some(HalfOpenEntry { half, tuple, .. }) = self.forget_half_open(index) else { return };
         let open = Open { iss: half.iss, ..self.open(&tuple, None, options) };
         let mut cx = self.env.context();
-        let connection = Connection::accept(&mut cx, &half, open);
+        let connection = Connection::accept(&mut cx, &half, open, segment.meta.received_at);
         let listener = self.sockets.id_at(listener);
         let index = self.insert_connection(TcpSocket {
             connection,

@@ -45,7 +45,9 @@ impl Connection {
         let syn_was_lost = self.retries > 0;
         if syn_was_lost {
             self.rtt.syn_was_lost();
-        } else if let Some(rtt) = self.echoed_rtt(arrival) {
+        } else if self.rtt.srtt().is_none()
+            && let Some(rtt) = self.echoed_rtt(arrival)
+        {
             self.rtt.sample(rtt);
         }
         self.start_congestion_control(cx, syn_was_lost);

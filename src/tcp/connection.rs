@@ -128,7 +128,7 @@ pub struct Connection {
     pub(super) fin_sent: bool,
     /// The application has let the connection go.
     pub(super) orphan: bool,
-    /// The application does not want to read any more.
+    /// Reading does not wait any more.
     pub(super) read_shut: bool,
     /// A `write` found no room.
     pub(super) write_blocked: bool,

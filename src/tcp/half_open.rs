@@ -31,8 +31,27 @@ pub struct HalfOpen {
     /// The window that we announce, in bytes.
     pub window: u16,
     retries: u8,
-    /// When a challenge may be sent again.
-    next_challenge: Instant,
+    /// SYN-ACKs sent, as far as two.
+    answers: u8,
+    /// When the first was.
+    answered_at: Moment,
+    /// Whether a challenge was ever sent, and when that was last.
+    challenged: bool,
+    challenged_at: Moment,
+}
+
+/// An instant in four bytes: microseconds modulo 2^32, which is more than an hour.
+#[derive(Clone, Copy, Debug, Default)]
+struct Moment(u32);
+
+impl Moment {
+    fn at(now: Instant) -> Moment {
+        Moment(now.as_micros() as u32)
+    }
+
+    fn until(self, now: Instant) -> Duration {
+        Duration::from_micros((now.as_micros() as u32).wrapping_sub(self.0).into())
+    }
 }
 
 /// What to do with a segment for a half-open connection.
@@ -71,7 +90,10 @@ impl HalfOpen {
             timestamp_offset,
             window: u16::try_from(window).unwrap_or(u16::MAX),
             retries: 0,
-            next_challenge: Instant::ZERO,
+            answers: 0,
+            answered_at: Moment::default(),
+            challenged: false,
+            challenged_at: Moment::default(),
         }
     }
 
@@ -136,8 +158,17 @@ impl HalfOpen {
         self.retries > 0
     }
 
-    /// The SYN-ACK, without ports. Options are offered only in answer to the peer's (RFC 7323 1.3).
-    pub fn syn_ack(&self, now: Instant) -> TcpHeader {
+    /// The round-trip time that the acknowledgment of the SYN-ACK gives, if that was sent once (Karn).
+    pub(super) fn rtt(&self, acknowledged_at: Instant) -> Option<Duration> {
+        (self.answers == 1).then(|| self.answered_at.until(acknowledged_at))
+    }
+
+    /// The SYN-ACK, without ports, to be sent at once. Options are offered only in answer to the peer's (RFC 7323 1.3).
+    pub fn syn_ack(&mut self, now: Instant) -> TcpHeader {
+        if self.answers == 0 {
+            self.answered_at = Moment::at(now);
+        }
+        self.answers = (self.answers + 1).min(2);
         TcpHeader {
             seq: self.iss,
             ack: self.irs + 1,
@@ -156,10 +187,12 @@ impl HalfOpen {
 
     /// A challenge ACK, as seldom as a connection sends them (RFC 5961 10).
     fn challenge(&mut self, cx: &mut Context<'_>) -> HalfOpenReply {
-        if cx.now < self.next_challenge {
+        let interval = cx.config.challenge_ack_interval;
+        if self.challenged && self.challenged_at.until(cx.now) < interval {
             return drop_for(&mut cx.counters.challenge_acks_limited);
         }
-        self.next_challenge = cx.now + cx.config.challenge_ack_interval;
+        self.challenged = true;
+        self.challenged_at = Moment::at(cx.now);
         cx.counters.challenge_acks += 1;
         HalfOpenReply::Answer(TcpHeader {
             seq: self.iss + 1,

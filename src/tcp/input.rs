@@ -51,6 +51,7 @@ impl Connection {
         self.second_check_reset(cx, arrival)?;
         self.fourth_check_syn(cx, arrival)?;
         self.fifth_check_ack(cx, arrival)?;
+        self.update_ts_recent(cx, arrival.header);
         // Sixth, urgent data: it is delivered in line, so the urgent pointer changes nothing (RFC 6093).
         self.seventh_take_text(cx, arrival)?;
         self.eighth_check_fin(cx, arrival)
@@ -74,7 +75,6 @@ impl Connection {
             }
             return DROP;
         }
-        self.update_ts_recent(cx, arrival.header);
         self.last_received = cx.now;
         self.keep_alive_probes = 0;
         self.trim(arrival);
@@ -190,7 +190,8 @@ impl Connection {
     }
 
     /// RFC 7323 4.3: only a segment that covers Last.ACK.sent may set TS.Recent, so that a delayed acknowledgment
-    /// echoes the oldest segment that it acknowledges.
+    /// echoes the oldest segment that it acknowledges. It comes behind the check of the acknowledgment: who forges a
+    /// segment without knowing our numbers must not spoil TS.Recent, and with it the connection (RFC 5961 5).
     fn update_ts_recent(&mut self, cx: &Context<'_>, segment: &TcpHeader) {
         let Some(timestamps) = segment.options.timestamps.filter(|_| self.timestamps) else { return };
         let newer = SeqNumber(timestamps.value).ge(SeqNumber(self.ts_recent));

@@ -27,14 +27,18 @@ impl Connection {
         connection
     }
 
-    /// A passive open whose last ACK is here: in SYN-RECEIVED, to be given that segment next.
-    pub fn accept(cx: &mut Context<'_>, half: &HalfOpen, open: Open) -> Connection {
+    /// A passive open whose last ACK is here: in SYN-RECEIVED, to be given that segment next. The time at which it was
+    /// received ends the first measurement of the path (RFC 6298 2.2), if the SYN-ACK was sent only once.
+    pub fn accept(cx: &mut Context<'_>, half: &HalfOpen, open: Open, received_at: Instant) -> Connection {
         cx.counters.passive_opens += 1;
         let mut connection = Connection::new(cx, open, State::SynReceived);
         connection.snd_nxt = half.iss + 1;
         connection.synchronise(cx, half.irs, u32::from(half.window));
         connection.negotiate(half.peer_mss, half.peer_shift, half.sack, half.ts_recent, cx.now);
         connection.retries = u8::from(half.was_retransmitted());
+        if let Some(rtt) = half.rtt(received_at) {
+            connection.rtt.sample(rtt);
+        }
         // The SYN-ACK went out without us; should the segment that is here not complete the handshake, the timer
         // sends it again.
         connection.restart_retransmit_timer(cx);

@@ -92,10 +92,13 @@ impl Connection {
         if fin && sent == len {
             header.flags = header.flags | TcpFlags::FIN;
         }
-        if sent > 0 && offset + sent as usize == outgoing.queue.len() {
-            header.flags = header.flags | TcpFlags::PSH; // RFC 9293 3.9.1: nothing more is queued
-        }
         let gso_size = if sent > u32::from(size) { size } else { 0 };
+        // RFC 9293 3.9.1: nothing more is queued. The end of a burst is marked, too: a receiver that merges segments
+        // need not wait for more of them.
+        let burst = gso_size > 0 || self.last_sent == cx.now;
+        if sent > 0 && (burst || offset + sent as usize == outgoing.queue.len()) {
+            header.flags = header.flags | TcpFlags::PSH;
+        }
         let segment = OutSegment { header, payload: &slices[..used], gso_size, ecn: Ecn::NotCapable };
         let outcome = sink.send(&segment);
         if outcome != SendOutcome::Full {

@@ -2,8 +2,8 @@
 //! eighth steps).
 
 use super::connection::{Arrival, Connection};
-use super::input::{DROP, NEXT, Step};
-use super::{Context, Error, State};
+use super::input::{NEXT, Step};
+use super::{Context, Error, State, reset_for};
 use crate::wire::SeqNumber;
 
 impl Connection {
@@ -14,9 +14,10 @@ impl Connection {
             return NEXT;
         }
         if self.orphan {
-            // Nobody will read it: the peer must know (RFC 2525 2.17; RFC 1122 4.2.2.13).
-            self.fail_with_reset(cx, Error::ConnectionAborted);
-            return DROP;
+            // Nobody will read it: the peer must know (RFC 2525 2.17; RFC 1122 4.2.2.13). The reset begins where the
+            // peer expects it, which SND.NXT is not while our FIN is under way (RFC 5961 3.2).
+            self.fail(cx, Error::ConnectionAborted);
+            return Step::Break(reset_for(arrival.header, arrival.payload.len()));
         }
         let segment_size =
             if arrival.meta.gso_size > 0 { arrival.meta.gso_size } else { len.min(65_535) as u16 };
@@ -36,17 +37,12 @@ impl Connection {
     /// In order: to the application, with what had waited for it. Says whether something had.
     fn deliver(&mut self, cx: &mut Context<'_>, arrival: &mut Arrival<'_>) -> bool {
         self.rcv_nxt += arrival.payload.len() as u32;
-        let keep = !self.read_shut;
         let incoming = self.incoming.get_or_insert_default();
-        if keep {
-            incoming.queue.push(cx.pool, arrival.payload);
-        }
+        incoming.queue.push(cx.pool, arrival.payload);
         let waited = !incoming.reassembly.is_empty() || incoming.fin.is_some();
         while let Some(mut chunk) = incoming.reassembly.take_next(self.rcv_nxt) {
             self.rcv_nxt += chunk.len() as u32;
-            if keep {
-                incoming.queue.push(cx.pool, &mut chunk);
-            }
+            incoming.queue.push(cx.pool, &mut chunk);
         }
         self.events.readable = true;
         waited

@@ -155,7 +155,8 @@ impl Connection {
         }
     }
 
-    /// What the peer sends from now on is acknowledged and thrown away; `read` gives the end of the stream.
+    /// `read` gives the end of the stream from now on instead of waiting. TCP has no way to tell the peer (RFC 9293
+    /// 3.9.1 closes only our own direction): what it sends all the same is acknowledged, and can be read, as on Linux.
     ///
     /// # Errors
     /// `NotConnected` before the handshake is complete.
@@ -164,11 +165,7 @@ impl Connection {
             return Err(Error::NotConnected);
         }
         self.read_shut = true;
-        if let Some(incoming) = &mut self.incoming {
-            while incoming.queue.pop().is_some() {}
-        }
         self.events.readable = true;
-        self.after_read();
         Ok(())
     }
 

@@ -121,6 +121,18 @@ fn rfc_2525_2_17_data_after_close_resets() {
     assert_eq!(rig.connection.state(), State::Closed);
 }
 
+/// The FIN has not arrived: a reset behind it would only draw a challenge (RFC 5961 3.2).
+#[test]
+fn rfc_9293_3_5_2_the_reset_for_data_after_close_begins_where_the_peer_expects_it() {
+    let mut rig = Rig::established();
+    rig.close();
+    assert_eq!(rig.recv().seq(), 1);
+    rig.send(ack(1, 1), b"late");
+    let reset = rig.recv();
+    assert_eq!((reset.header.flags, reset.seq()), (RST, 1));
+    rig.recv_nothing();
+}
+
 #[test]
 fn fin_wait_2_of_nobody_ends() {
     let mut rig = Rig::established();

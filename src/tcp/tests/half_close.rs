@@ -156,14 +156,18 @@ fn rfc_9293_3_10_4_closing_again_has_no_effect() {
 }
 
 #[test]
-fn shutting_the_reading_side_throws_away_and_acknowledges() {
+fn after_the_reading_side_is_shut_reading_does_not_wait_but_what_comes_can_be_read() {
     let mut rig = Rig::established();
     rig.send(ack(1, 1), b"unread");
     rig.recv_ack(7);
     rig.connection.shutdown_read().unwrap();
+    rig.transmit();
+    rig.recv_nothing();
+    assert_eq!(rig.read().unwrap(), b"unread");
     assert_eq!(rig.read().unwrap(), b"");
     rig.send(ack(7, 1), b"more");
     rig.recv_ack(11);
+    assert_eq!(rig.read().unwrap(), b"more");
     assert_eq!(rig.read().unwrap(), b"");
     rig.write(3);
     rig.recv_data(1, 3);

@@ -134,7 +134,7 @@ fn rfc_7323_3_timestamps_are_echoed() {
     assert_eq!(rig.recv().gso_size, 988, "twelve bytes less for the option");
 }
 
-/// A passive open whose SYN-ACK has been sent `syn_acks` times.
+/// A passive open whose SYN-ACK has been sent `syn_acks` times, the first time 100 ms ago.
 fn accepted(syn_acks: usize) -> Rig {
     let (config, pool, mut counters) =
         (Config { congestion: Algorithm::NewReno, ..Config::default() }, Pool::new(), Counters::default());
@@ -142,12 +142,14 @@ fn accepted(syn_acks: usize) -> Rig {
     let mut syn = segment(0, 0, SYN);
     syn.options.mss = Some(MSS as u16);
     let mut half = HalfOpen::new(&syn, SeqNumber(US), 0, MSS as u16, 65_535);
+    half.syn_ack(Instant::from_millis(900));
     for _ in 1..syn_acks {
         assert!(matches!(half.handle_timeout(&config), HalfOpenTimeout::Resend(_)));
+        half.syn_ack(now);
     }
     let mut cx = Context { now, config: &config, pool: &pool, counters: &mut counters };
     let options = SocketOptions { nodelay: true, ..SocketOptions::default() };
-    let connection = Connection::accept(&mut cx, &half, open(options));
+    let connection = Connection::accept(&mut cx, &half, open(options), now);
     Rig { connection, config, pool, counters, now, sent: VecDeque::new() }
 }
 
@@ -171,7 +173,7 @@ fn rfc_9293_3_10_7_4_a_fin_on_the_last_ack_too() {
 
 #[test]
 fn rfc_6298_5_7_and_rfc_5681_3_1_after_a_lost_syn_ack() {
-    for (syn_acks, first_window, time_out) in [(1, 10_000, 1_000), (2, 1_000, 3_000)] {
+    for (syn_acks, first_window, time_out) in [(1, 10_000, 300), (2, 1_000, 3_000)] {
         let mut rig = accepted(syn_acks);
         rig.send(ack(1, 1), b"");
         rig.write(30_000);
@@ -181,6 +183,31 @@ fn rfc_6298_5_7_and_rfc_5681_3_1_after_a_lost_syn_ack() {
         rig.advance(ms(2));
         rig.recv_data(1, 1_000);
     }
+}
+
+#[test]
+fn rfc_6298_2_2_the_syn_ack_measures_the_path_if_it_was_sent_once() {
+    for (syn_acks, srtt) in [(1, Some(ms(100))), (2, None)] {
+        let mut rig = accepted(syn_acks);
+        rig.send(ack(1, 1), b"");
+        assert_eq!(rig.info().srtt, srtt, "{syn_acks} SYN-ACKs (Karn)");
+    }
+}
+
+/// The peer's SYN came twice and was answered twice: which answer it acknowledges nobody knows (RFC 6298 3).
+#[test]
+fn rfc_6298_3_a_syn_ack_that_a_repeated_syn_drew_again_measures_nothing() {
+    let mut syn = segment(0, 0, SYN);
+    syn.options.mss = Some(MSS as u16);
+    let mut half = HalfOpen::new(&syn, SeqNumber(US), 0, MSS as u16, 65_535);
+    half.syn_ack(Instant::from_millis(900));
+    half.syn_ack(Instant::from_millis(950));
+    let mut rig = accepted(1);
+    let now = rig.now;
+    rig.connection = rig.with(|_, cx| Connection::accept(cx, &half, open(SocketOptions::default()), now));
+    rig.send(ack(1, 1), b"");
+    assert_eq!(rig.info().srtt, None);
+    assert_eq!(rig.info().rto, ms(1_000), "and is no loss");
 }
 
 #[test]

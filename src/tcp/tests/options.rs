@@ -132,6 +132,16 @@ fn rfc_7323_5_3_a_rejected_segment_changes_nothing_and_is_acknowledged() {
     assert_eq!((info.state, info.in_flight, info.snd_wnd), (State::Established, 10, 60_000));
 }
 
+/// RFC 5961 5: who does not know our numbers must not be able to spoil TS.Recent.
+#[test]
+fn rfc_7323_4_3_a_segment_whose_acknowledgment_is_refused_sets_no_timestamp() {
+    let mut rig = with_timestamps(500);
+    rig.send(stamped(segment(1, 9_999, FIN | ACK), 200_000), b"");
+    assert_eq!(echo(&rig.recv_ack(1)), 500);
+    rig.send(stamped(ack(1, 1), 501), b"text");
+    assert_eq!(echo(&rig.recv_ack(5)), 501);
+}
+
 #[test]
 fn rfc_7323_5_5_the_24_days_count_from_the_last_new_timestamp() {
     const DAY: u64 = 24 * 3600;

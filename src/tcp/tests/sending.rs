@@ -51,12 +51,20 @@ fn nodelay_sends_at_once() {
 }
 
 #[test]
-fn push_is_set_when_nothing_more_is_queued() {
+fn rfc_9293_3_9_1_push_is_set_when_nothing_more_is_queued_and_at_the_end_of_a_burst() {
     let mut rig = Rig::established();
-    rig.write(2_500);
-    let flags: Vec<_> = rig.sent.iter().map(|seen| seen.header.has(TcpFlags::PSH)).collect();
-    assert_eq!(flags.last(), Some(&true));
-    assert!(flags[..flags.len() - 1].iter().all(|&push| !push));
+    rig.write(12_500);
+    rig.send(ack(1, 10_001), b"");
+    let sent: Vec<_> =
+        rig.sent.drain(..).map(|seen| (seen.payload.len(), seen.header.has(TcpFlags::PSH))).collect();
+    assert_eq!(sent, [(5_000, true), (5_000, true), (2_500, true)]);
+
+    let mut rig = Rig::established();
+    rig.send(window(ack(1, 1), 1_000), b"");
+    rig.write(1_500);
+    assert!(!rig.recv_data(1, 1_000).header.has(TcpFlags::PSH), "a single segment, with more behind it");
+    rig.send(ack(1, 1_001), b"");
+    assert!(rig.recv_data(1_001, 500).header.has(TcpFlags::PSH));
 }
 
 #[test]
