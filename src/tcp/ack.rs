@@ -164,14 +164,24 @@ impl Connection {
             outgoing.log.mark_head_lost();
             self.pending.retransmit = outgoing.log.lost() > 0;
         }
-        if let Some(rtt) = self.measured_rtt(&acked, arrival) {
+        let rtt = self.measured_rtt(&acked, arrival);
+        if let Some(rtt) = rtt {
             self.rtt.sample(rtt);
         }
         let found = self.look_for_losses(cx, arrival.meta.received_at, left);
         self.regulate_recovery(left, self.sack && !found);
         if !self.outgoing.as_ref().is_some_and(|outgoing| outgoing.recovery.is_fast()) {
             let srtt = self.rtt.srtt().unwrap_or_default();
-            let ack = Ack { now: cx.now, bytes: newly, srtt, cwnd_limited: limited, mss };
+            let ack = Ack {
+                now: cx.now,
+                bytes: newly,
+                srtt,
+                rtt,
+                cwnd_limited: limited,
+                mss,
+                snd_una: ack,
+                snd_nxt: self.snd_nxt,
+            };
             self.congestion.on_ack(&ack);
         }
         self.note_room();

@@ -1,5 +1,6 @@
 //! CUBIC (RFC 9438), in bytes.
 
+use super::hystart::{HyStart, Pace};
 use super::{Ack, CongestionControl, slow_start};
 use crate::time::{Duration, Instant};
 
@@ -16,8 +17,12 @@ const ALPHA: f32 = 3.0 * (1.0 - BETA) / (1.0 + BETA);
 pub(in crate::tcp) struct Cubic {
     cwnd: u32,
     ssthresh: u32,
-    /// W_max, in bytes: the window at the last reduction.
+    /// How the first slow start goes; `None` once it has ended (RFC 9406 4.3: the later ones know their threshold).
+    hystart: Option<HyStart>,
+    /// W_max, in bytes: the window at the last reduction, less if it had not come back to where it was before that.
     w_max: f32,
+    /// cwnd_prior, in bytes: the window at the last reduction.
+    prior: f32,
     /// W_est, in bytes: what Reno's would be.
     w_est: f32,
     /// Growth that is less than a byte.
@@ -26,6 +31,8 @@ pub(in crate::tcp) struct Cubic {
     epoch: Option<Instant>,
     /// Seconds from then until the window is back at W_max.
     k: f32,
+    /// Since when the application has not used the window, if it has not.
+    unused_since: Option<Instant>,
 }
 
 impl Cubic {
@@ -33,11 +40,37 @@ impl Cubic {
         Cubic {
             cwnd: initial_window,
             ssthresh: u32::MAX,
+            hystart: Some(HyStart::default()),
             w_max: 0.0,
+            prior: 0.0,
             w_est: 0.0,
             fraction: 0.0,
             epoch: None,
             k: 0.0,
+            unused_since: None,
+        }
+    }
+
+    /// Slow start, and what is left of `ack.bytes` behind its end.
+    fn slow_start(&mut self, ack: &Ack) -> u32 {
+        if self.cwnd >= self.ssthresh {
+            return ack.bytes;
+        }
+        let pace = self.hystart.as_mut().map_or(Pace::Full, |hystart| hystart.on_ack(ack));
+        if pace == Pace::Over {
+            self.ssthresh = self.cwnd;
+            self.hystart = None;
+            return ack.bytes;
+        }
+        slow_start(&mut self.cwnd, self.ssthresh, HyStart::growth(pace, ack.bytes))
+    }
+
+    /// Time in which the application did not use the window is none in which it grew (RFC 9438 4.2 and 5.8).
+    fn skip_unused_time(&mut self, now: Instant) {
+        if let Some(since) = self.unused_since.take()
+            && let Some(epoch) = &mut self.epoch
+        {
+            *epoch += now - since.max(*epoch);
         }
     }
 
@@ -68,7 +101,7 @@ impl Cubic {
         });
         let (cwnd, acked) = (self.cwnd as f32, bytes as f32);
         // Once Reno's window is back where the loss was, it grows as Reno does (RFC 9438 4.3).
-        let alpha = if self.w_est >= self.w_max { 1.0 } else { ALPHA };
+        let alpha = if self.w_est >= self.prior { 1.0 } else { ALPHA };
         self.w_est += alpha * acked / cwnd * mss;
         let elapsed = ack.now - epoch;
         let w_cubic = self.w_cubic(elapsed, mss);
@@ -88,10 +121,13 @@ impl Cubic {
     fn reduce(&mut self, mss: u32) {
         let cwnd = self.cwnd as f32;
         // A window that did not come back to where it was makes room for others.
+        self.prior = cwnd;
         self.w_max = if cwnd < self.w_max { cwnd * (1.0 + BETA) / 2.0 } else { cwnd };
         self.ssthresh = ((cwnd * BETA) as u32).max(2 * mss);
         self.epoch = None;
+        self.unused_since = None;
         self.fraction = 0.0;
+        self.hystart = None;
     }
 }
 
@@ -106,9 +142,11 @@ impl CongestionControl for Cubic {
 
     fn on_ack(&mut self, ack: &Ack) {
         if !ack.cwnd_limited {
+            self.unused_since.get_or_insert(ack.now);
             return;
         }
-        let bytes = slow_start(&mut self.cwnd, self.ssthresh, ack.bytes);
+        self.skip_unused_time(ack.now);
+        let bytes = self.slow_start(ack);
         if bytes > 0 {
             self.avoid_congestion(ack, bytes);
         }
@@ -121,6 +159,8 @@ impl CongestionControl for Cubic {
 
     fn on_timeout(&mut self, _in_flight: u32, mss: u32) {
         self.reduce(mss);
+        // 4.8: the next congestion avoidance begins at its own W_max, with K = 0.
+        self.w_max = 0.0;
         self.cwnd = mss;
     }
 
@@ -134,8 +174,19 @@ impl CongestionControl for Cubic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::SeqNumber;
 
     const MSS: u32 = 1000;
+    const ACK: Ack = Ack {
+        now: Instant::ZERO,
+        bytes: 0,
+        srtt: Duration::ZERO,
+        rtt: None,
+        cwnd_limited: true,
+        mss: MSS,
+        snd_una: SeqNumber(0),
+        snd_nxt: SeqNumber(0),
+    };
 
     /// Acknowledges a whole window each round-trip of 100 ms, from `from` on.
     fn rounds(cubic: &mut Cubic, from: u64, count: u64) -> Vec<u32> {
@@ -144,7 +195,7 @@ mod tests {
             .map(|round| {
                 let now = Instant::from_millis(from + 100 * round);
                 let bytes = cubic.cwnd();
-                cubic.on_ack(&Ack { now, bytes, srtt, cwnd_limited: true, mss: MSS });
+                cubic.on_ack(&Ack { now, bytes, srtt, ..ACK });
                 cubic.cwnd()
             })
             .collect()
@@ -176,7 +227,7 @@ mod tests {
         let srtt = Duration::from_millis(1);
         for round in 0..100 {
             let (now, bytes) = (Instant::from_millis(round), cubic.cwnd());
-            cubic.on_ack(&Ack { now, bytes, srtt, cwnd_limited: true, mss: MSS });
+            cubic.on_ack(&Ack { now, bytes, srtt, ..ACK });
         }
         assert!(cubic.cwnd() > 50 * MSS, "{}", cubic.cwnd());
     }
@@ -198,6 +249,59 @@ mod tests {
         let before = cubic.cwnd();
         let after = rounds(&mut cubic, 3_600_000, 1)[0];
         assert!(after < before + before / 20, "{before} to {after}");
+    }
+
+    #[test]
+    fn rfc_9438_4_3_as_fast_as_reno_from_the_old_window_on() {
+        let mut cubic = Cubic::new(100 * MSS);
+        cubic.on_loss(100 * MSS, MSS);
+        cubic.on_loss(70 * MSS, MSS);
+        // W_max is 59.5 segments by fast convergence; the window before was 70.
+        assert!((cubic.prior - 70_000.0).abs() < 1.0, "{}", cubic.prior);
+        cubic.w_est = 60_000.0;
+        cubic.epoch = Some(Instant::ZERO);
+        cubic.on_ack(&Ack { bytes: 49 * MSS, ..ACK });
+        assert!((cubic.w_est - 60_000.0 - ALPHA * 1000.0).abs() < 1.0, "not yet: {}", cubic.w_est);
+    }
+
+    #[test]
+    fn rfc_9438_4_8_after_a_time_out_the_cubic_begins_where_slow_start_ended() {
+        let mut cubic = Cubic::new(100 * MSS);
+        cubic.on_timeout(100 * MSS, MSS);
+        assert_eq!((cubic.cwnd(), cubic.ssthresh()), (MSS, 70 * MSS));
+        cubic.on_ack(&Ack { bytes: 70 * MSS, ..ACK });
+        assert_eq!((cubic.cwnd() / MSS, cubic.k), (70, 0.0));
+        assert!((cubic.w_max - 70_000.0).abs() < 1.0, "{}", cubic.w_max);
+    }
+
+    #[test]
+    fn rfc_9438_5_8_time_in_which_the_window_was_not_used_does_not_count() {
+        let mut cubic = Cubic::new(100 * MSS);
+        cubic.on_loss(100 * MSS, MSS);
+        rounds(&mut cubic, 0, 10);
+        let before = cubic.cwnd();
+        for second in 1..600 {
+            let now = Instant::from_secs(second);
+            cubic.on_ack(&Ack { now, bytes: MSS, cwnd_limited: false, ..ACK });
+        }
+        assert_eq!(cubic.cwnd(), before);
+        let after = rounds(&mut cubic, 600_000, 1)[0];
+        assert!(after < before + before / 20, "{before} to {after}");
+        assert!(rounds(&mut cubic, 600_100, 50)[49] > 100 * MSS, "and it goes on from there");
+    }
+
+    #[test]
+    fn rfc_9406_4_3_slow_start_ends_when_the_rtt_rises() {
+        let mut cubic = Cubic::new(10 * MSS);
+        for round in 0..20_u32 {
+            for i in 0..10 {
+                let rtt = Some(Duration::from_millis(if round < 3 { 20 } else { 40 }));
+                let (snd_una, snd_nxt) = (SeqNumber(round * 100 + i), SeqNumber(round * 100 + 100));
+                cubic.on_ack(&Ack { bytes: MSS, rtt, snd_una, snd_nxt, ..ACK });
+            }
+        }
+        assert!((40..100).contains(&(cubic.ssthresh() / MSS)), "{}", cubic.ssthresh());
+        assert!(cubic.hystart.is_none(), "for the first slow start alone");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Windows and acknowledgments count bytes, never segments, since a segment may be anything up to 64 KiB.
 
 mod cubic;
+mod hystart;
 mod new_reno;
 
 use cubic::Cubic;
@@ -10,6 +11,7 @@ use new_reno::NewReno;
 
 use super::config::Algorithm;
 use crate::time::{Duration, Instant};
+use crate::wire::SeqNumber;
 
 /// An acknowledgment of new data, as congestion control sees it.
 #[derive(Clone, Copy, Debug)]
@@ -20,11 +22,17 @@ pub(super) struct Ack {
     pub bytes: u32,
     /// The smoothed round-trip time.
     pub srtt: Duration,
+    /// What it measured itself, if anything.
+    pub rtt: Option<Duration>,
     /// Whether the congestion window was what kept the sender from sending more (RFC 9293 3.8.2: an application
     /// that sends less learns nothing about the network).
     pub cwnd_limited: bool,
     /// Sender maximum segment size.
     pub mss: u32,
+    /// SND.UNA, this acknowledgment included.
+    pub snd_una: SeqNumber,
+    /// SND.NXT.
+    pub snd_nxt: SeqNumber,
 }
 
 /// A congestion controller: the congestion window and the slow-start threshold, in bytes.

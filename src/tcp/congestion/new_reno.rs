@@ -65,11 +65,21 @@ impl CongestionControl for NewReno {
 mod tests {
     use super::*;
     use crate::time::{Duration, Instant};
+    use crate::wire::SeqNumber;
 
     const MSS: u32 = 1000;
 
     fn ack(bytes: u32) -> Ack {
-        Ack { now: Instant::ZERO, bytes, srtt: Duration::ZERO, cwnd_limited: true, mss: MSS }
+        Ack {
+            now: Instant::ZERO,
+            bytes,
+            srtt: Duration::ZERO,
+            rtt: None,
+            cwnd_limited: true,
+            mss: MSS,
+            snd_una: SeqNumber(0),
+            snd_nxt: SeqNumber(0),
+        }
     }
 
     #[test]
