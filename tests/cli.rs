@@ -70,7 +70,11 @@ fn what_can_be_known_beforehand_fails_before_anything_is_opened() {
         (&["get", "https://10.9.0.1/"][..], 1, "https is not supported"),
         (&["get", "http://"], 3, "bad URL"),
         (&["get", "http://h:70000/"], 3, "bad URL"),
-        (&["ping", "10.9.0.1", "--offload", "on"], 1, "--offload on: this version has the plain device only"),
+        (
+            &["ping", "10.9.0.1", "--offload", "on", "--impair", "loss=1%"],
+            1,
+            "--offload on: --impair is about packets as the wire has them",
+        ),
         (&["ping", "10.9.0.1", "--user", "no-such-user"], 1, "user 'no-such-user': unknown"),
         (&["ping", "10.9.0.1", "--mtu", "1279"], 1, "IPv6 needs at least 1280"),
         (

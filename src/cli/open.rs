@@ -10,7 +10,10 @@ use super::options::{Offload, StackOptions};
 use super::plan::{Interface, Plan};
 use super::privileges::Target;
 use super::units::OrOff;
-use crate::device::{Capture, Cut, Impair, OpenTun, Plain, TunName, WireDevice};
+use crate::device::{
+    Capture, Cut, Device, DeviceError, Impair, Offload as OffloadDevice, OpenTun, Plain, TunDevice, TunName,
+    WireDevice,
+};
 use crate::net::{Builder, Cidr, Config, KeepAlive, Network};
 
 /// What a subcommand is, as far as the stack's defaults go.
@@ -28,6 +31,8 @@ pub(super) struct OpenStack {
     pub(super) target: Target,
     builder: Builder,
     interface: String,
+    /// Which device it became, in words.
+    kind: String,
     plan: Plan,
     role: Role,
 }
@@ -48,27 +53,23 @@ impl OpenStack {
     /// # Errors
     /// Whatever cannot be opened or does not fit together, in words.
     pub(super) fn open(options: &StackOptions, role: Role) -> Result<OpenStack, Failure> {
-        if options.offload == Offload::On {
-            return Err(Failure::new(
-                "--offload on: this version has the plain device only: choose auto or off",
-            ));
-        }
         let target = Target::find(&options.user)?;
         let name = tun_name(options, role);
         check_beforehand(options, &name)?;
-        let tun = OpenTun::open(&name).map_err(Failure::new)?;
-        let interface = tun.name().to_owned();
-        let known = Interface { name: &interface, number: tun.number(), existed: tun.existed() };
-        let plan = Plan::new(options, known)?;
-        // The neighbours that we can see are those of our own namespace.
-        if name.namespace.is_none() {
-            neighbours::check(&interface, &plan.hosts)?;
+        let opening = Opening { options, role, target, in_our_namespace: name.namespace.is_none() };
+        match open_offload(options, &name)? {
+            Ok(tun) => opening.finish(tun, "offload device with super-packets".into(), |_, device, _| {
+                Ok(Box::new(device) as Box<dyn Device>)
+            }),
+            Err(reason) => {
+                let tun = OpenTun::<Plain>::open(&name).map_err(Failure::new)?;
+                let kind = format!("plain device without super-packets ({reason})");
+                opening.finish(tun, kind, |opening, plain, interface| {
+                    let wire = wrap(plain, opening.options, interface, &opening.target)?;
+                    Ok(Box::new(Cut::new(wire)))
+                })
+            }
         }
-        let plain = tun.configure(&plan.interface_config()).map_err(Failure::new)?;
-        let device = Cut::new(wrap(plain, options, &interface, &target)?);
-        let builder = Network::builder(device).configure(|config| configure(config, options, role));
-        let builder = plan.addresses.iter().fold(builder, |builder, address| builder.address(*address));
-        Ok(OpenStack { target, builder, interface, plan, role })
     }
 
     /// Gives up the rights and starts the stack.
@@ -76,7 +77,7 @@ impl OpenStack {
     /// # Errors
     /// The rights cannot be given up, or the system refuses a thread.
     pub(super) fn start(self) -> Result<RunningStack, Failure> {
-        let OpenStack { target, builder, interface, plan, role } = self;
+        let OpenStack { target, builder, interface, kind, plan, role } = self;
         let user = target.name();
         target.assume()?;
         let network =
@@ -84,13 +85,74 @@ impl OpenStack {
         let addresses: Vec<_> = plan.addresses.iter().map(ToString::to_string).collect();
         // The standard error of a client belongs to its conversation.
         let level = if role == Role::Server { log::Level::Info } else { log::Level::Debug };
-        log::log!(
-            level,
-            "{interface}: plain device without super-packets, stack at {}, running as {user}",
-            addresses.join(" and ")
-        );
+        log::log!(level, "{interface}: {kind}, stack at {}, running as {user}", addresses.join(" and "));
         Ok(RunningStack { network, interface, addresses: plan.addresses })
     }
+}
+
+/// What all devices are opened with.
+struct Opening<'a> {
+    options: &'a StackOptions,
+    role: Role,
+    target: Target,
+    in_our_namespace: bool,
+}
+
+impl Opening<'_> {
+    /// Configures an interface that is open, and puts the stack together over the device that `device` makes of it.
+    fn finish<D: TunDevice>(
+        self,
+        tun: OpenTun<D>,
+        kind: String,
+        device: impl FnOnce(&Self, D, &str) -> Result<Box<dyn Device>, Failure>,
+    ) -> Result<OpenStack, Failure> {
+        let (options, role) = (self.options, self.role);
+        let interface = tun.name().to_owned();
+        let known = Interface { name: &interface, number: tun.number(), existed: tun.existed() };
+        let plan = Plan::new(options, known)?;
+        // The neighbours that we can see are those of our own namespace.
+        if self.in_our_namespace {
+            neighbours::check(&interface, &plan.hosts)?;
+        }
+        let tun = tun.configure(&plan.interface_config()).map_err(Failure::new)?;
+        let device = device(&self, tun, &interface)?;
+        let builder = Network::builder(device).configure(|config| configure(config, options, role));
+        let builder = plan.addresses.iter().fold(builder, |builder, address| builder.address(*address));
+        Ok(OpenStack { target: self.target, builder, interface, kind, plan, role })
+    }
+}
+
+/// Opens the interface for super-packets, or says why not.
+///
+/// # Errors
+/// They are asked for and cannot be had, or no device at all.
+fn open_offload(
+    options: &StackOptions,
+    name: &TunName,
+) -> Result<Result<OpenTun<OffloadDevice>, String>, Failure> {
+    match (options.offload, single_packets(options)) {
+        (Offload::Off, _) => return Ok(Err("--offload off".into())),
+        (Offload::Auto, Some(option)) => return Ok(Err(format!("for {option}"))),
+        (Offload::On, Some(option)) => {
+            return Err(Failure::new(format!(
+                "--offload on: {option} is about packets as the wire has them, one by one: choose --offload auto or off"
+            )));
+        }
+        (Offload::Auto | Offload::On, None) => {}
+    }
+    match OpenTun::open(name) {
+        Err(DeviceError::NoOffload { source, .. }) if options.offload == Offload::Auto => {
+            Ok(Err(format!("the kernel has none here: {source}")))
+        }
+        result => result.map(Ok).map_err(Failure::new),
+    }
+}
+
+/// The option, if one is given, that needs each packet to be one on the wire: one loss is one packet, and a capture
+/// shows what a cable would carry.
+fn single_packets(options: &StackOptions) -> Option<&'static str> {
+    let pcap = options.pcap.is_some().then_some("--pcap");
+    pcap.or(options.impair.is_some().then_some("--impair"))
 }
 
 fn tun_name(options: &StackOptions, role: Role) -> TunName {
@@ -185,6 +247,18 @@ mod tests {
         assert_eq!(tun_name(&none, Role::Client).interface, None);
         let given = options(&["--tun", "lw5"]).unwrap();
         assert_eq!(tun_name(&given, Role::Client).to_string(), "lw5");
+    }
+
+    #[test]
+    fn captures_and_faults_are_of_single_packets() {
+        let name: TunName = "lw200".parse().unwrap();
+        for arguments in [["--pcap", "x"], ["--impair", "loss=1%"]] {
+            let with = |offload| options(&["--offload", offload, arguments[0], arguments[1]]).unwrap();
+            assert!(open_offload(&with("auto"), &name).unwrap().err().unwrap().contains(arguments[0]));
+            assert!(open_offload(&with("off"), &name).unwrap().err().unwrap().contains("--offload off"));
+            let refused = open_offload(&with("on"), &name).map(drop).unwrap_err();
+            assert!(refused.message().unwrap().contains(arguments[0]), "{refused:?}");
+        }
     }
 
     #[test]

@@ -14,10 +14,10 @@ use crate::time::Instant;
 use crate::wire::{Checksum, OutPacket, PacketMeta, SendOutcome, TcpFlags, TcpHeader};
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// The longest IP packet.
-const MAX_PACKET: usize = 65_535;
+pub(super) const MAX_PACKET: usize = 65_535;
 /// Offset of the checksum in a UDP header: what tells UDP from everything else here.
 const UDP_CHECKSUM: usize = 6;
 /// Fixed part of a TCP header.
@@ -74,8 +74,9 @@ impl Cutter {
         let header = packet.header.len();
         self.scratch[..header].copy_from_slice(packet.header);
         let mut payload = Gather::new(packet.payload);
-        for index in 0..plan.packets {
-            let len = plan.segment.min(plan.payload - index * plan.segment);
+        let Shape { payload: total, segment, packets } = plan.shape;
+        for index in 0..packets {
+            let len = segment.min(total - index * segment);
             payload.copy_to(&mut self.scratch[header..header + len]);
             let finished = &mut self.scratch[..header + len];
             plan.patch(finished, index);
@@ -88,21 +89,24 @@ impl Cutter {
     }
 }
 
-/// What is the same for all packets cut from one.
-struct Plan<'a> {
-    source: &'a OutPacket<'a>,
+/// How much there is of a well-formed packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
     /// Bytes of payload in all.
-    payload: usize,
+    pub(super) payload: usize,
     /// Bytes of payload of each packet but the last.
     segment: usize,
-    packets: usize,
-    /// The pseudo-header sum without the length.
-    pseudo: Checksum,
+    /// Packets on the wire.
+    pub(super) packets: usize,
 }
 
-impl<'a> Plan<'a> {
-    fn new(source: &'a OutPacket<'a>, mtu: usize) -> Result<Self, CutError> {
-        let OutPacket { header, transport, checksum, gso_size, .. } = *source;
+impl Shape {
+    /// Measures a packet for a wire that takes `mtu` bytes at once.
+    ///
+    /// # Errors
+    /// It cannot go over that wire: see [`CutError`].
+    pub(super) fn of(packet: &OutPacket<'_>, mtu: usize) -> Result<Shape, CutError> {
+        let OutPacket { header, transport, checksum, gso_size, .. } = *packet;
         let ip_len = match header.first().map(|byte| byte >> 4) {
             Some(4) => 20,
             Some(6) => 40,
@@ -112,7 +116,7 @@ impl<'a> Plan<'a> {
         if transport < ip_len || body < checksum + 2 {
             return Err(CutError::Malformed);
         }
-        let payload = source.payload_len();
+        let payload = packet.payload_len();
         let cuts = gso_size > 0 && payload > usize::from(gso_size);
         if cuts && (checksum != TcpHeader::CHECKSUM_OFFSET || body < TCP_LEN) {
             return Err(CutError::NotTcp);
@@ -122,32 +126,48 @@ impl<'a> Plan<'a> {
             return Err(CutError::TooLong);
         }
         let packets = if cuts { payload.div_ceil(segment) } else { 1 };
+        Ok(Shape { payload, segment, packets })
+    }
+}
+
+/// What is the same for all packets cut from one.
+struct Plan<'a> {
+    source: &'a OutPacket<'a>,
+    shape: Shape,
+    /// The pseudo-header sum without the length.
+    pseudo: Checksum,
+}
+
+impl<'a> Plan<'a> {
+    fn new(source: &'a OutPacket<'a>, mtu: usize) -> Result<Self, CutError> {
+        let shape = Shape::of(source, mtu)?;
+        let OutPacket { header, transport, checksum, .. } = *source;
         let at = transport + checksum;
         let mut pseudo = Checksum::from_partial(u16::from_be_bytes([header[at], header[at + 1]]));
-        if cuts {
+        if shape.packets > 1 {
             // One's complement subtraction is the addition of the complement (RFC 1624 3). The length of a
             // super-packet went into the sum folded, as IPv6 has it in 32 bits.
-            let len = body + payload;
+            let len = header.len() - transport + shape.payload;
             pseudo.add_word(!((len >> 16) as u16));
             pseudo.add_word(!(len as u16));
         }
-        Ok(Plan { source, payload, segment, packets, pseudo })
+        Ok(Plan { source, shape, pseudo })
     }
 
     /// Sets every field in which the packet differs from the one that it was cut from.
     fn patch(&self, packet: &mut [u8], index: usize) {
-        if self.packets == 1 {
+        if self.shape.packets == 1 {
             return;
         }
         let OutPacket { header, transport, checksum, .. } = *self.source;
         patch_ip(packet, header, transport, index as u16);
         let sequence = transport + 4;
         let first = u32::from_be_bytes([0, 1, 2, 3].map(|byte| header[sequence + byte]));
-        let advanced = first.wrapping_add((index * self.segment) as u32);
+        let advanced = first.wrapping_add((index * self.shape.segment) as u32);
         packet[sequence..sequence + 4].copy_from_slice(&advanced.to_be_bytes());
 
         let mut flags = header[transport + TCP_FLAGS];
-        if index + 1 < self.packets {
+        if index + 1 < self.shape.packets {
             flags &= !(TcpFlags::FIN | TcpFlags::PSH).0;
         }
         if index > 0 {
@@ -277,8 +297,15 @@ impl<W: WireDevice> Cut<W> {
         &mut self.wire
     }
 
+    /// Counts a packet that cannot go over the wire in any form.
+    pub(super) fn reject(&mut self, packet: &OutPacket<'_>, error: CutError) -> SendOutcome {
+        self.rejected += 1;
+        log::debug!("a packet of {} bytes was not sent: {error}", packet.header.len() + packet.payload_len());
+        SendOutcome::Failed
+    }
+
     /// Sends what is pending. Whether all of it went out.
-    fn send_pending(&mut self, now: Instant) -> bool {
+    pub(super) fn send_pending(&mut self, now: Instant) -> bool {
         while let Some(packet) = self.pending.front() {
             if self.wire.transmit(now, packet) == SendOutcome::Full {
                 return false;
@@ -302,7 +329,7 @@ impl<W: WireDevice> Device for Cut<W> {
         if !self.send_pending(now) {
             return SendOutcome::Full;
         }
-        let Cut { wire, cutter, pending, rejected } = self;
+        let Cut { wire, cutter, pending, .. } = self;
         // Full until anything has left us; then Sent if at least one packet is on its way.
         let mut outcome = SendOutcome::Full;
         let cut = cutter.cut(packet, wire.mtu(), |finished| {
@@ -322,15 +349,10 @@ impl<W: WireDevice> Device for Cut<W> {
             }
             ControlFlow::Continue(())
         });
-        if let Err(error) = cut {
-            *rejected += 1;
-            log::debug!(
-                "a packet of {} bytes was not sent: {error}",
-                packet.header.len() + packet.payload_len()
-            );
-            return SendOutcome::Failed;
+        match cut {
+            Ok(()) => outcome,
+            Err(error) => self.reject(packet, error),
         }
-        outcome
     }
 
     fn flush(&mut self, now: Instant) {

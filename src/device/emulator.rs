@@ -49,8 +49,8 @@ impl LinkEmulator<Plain> {
         b_to_a: LinkConfig,
     ) -> Result<Self, DeviceError> {
         let config = InterfaceConfig { mtu, ..InterfaceConfig::default() };
-        let a = OpenTun::open(a)?.configure(&config)?;
-        let b = OpenTun::open(b)?.configure(&config)?;
+        let a = OpenTun::<Plain>::open(a)?.configure(&config)?;
+        let b = OpenTun::<Plain>::open(b)?.configure(&config)?;
         Ok(LinkEmulator::new(a, b, a_to_b, b_to_a))
     }
 }

@@ -27,6 +27,13 @@ pub enum DeviceError {
         /// The interface.
         interface: String,
     },
+    /// The kernel does not pass super-packets through this interface.
+    NoOffload {
+        /// The interface.
+        interface: String,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The kernel would not take this as a name.
     BadName {
         /// The name.
@@ -86,6 +93,18 @@ impl DeviceError {
             _ => DeviceError::Open { interface, source },
         }
     }
+
+    /// The same for an interface that is to pass super-packets: what says that it does not comes as an error of its own,
+    /// so that another device can be tried. Not every kernel has them, nor every sandbox that imitates one.
+    pub(super) fn from_open_offload(interface: &str, source: io::Error) -> Self {
+        use nix::errno::Errno;
+        match source.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOTTY | Errno::ENOSYS) => {
+                DeviceError::NoOffload { interface: interface.to_owned(), source }
+            }
+            _ => DeviceError::from_open(interface, source),
+        }
+    }
 }
 
 impl fmt::Display for DeviceError {
@@ -138,6 +157,9 @@ impl fmt::Display for DeviceError {
                 write!(f, "{interface}: {what}: permission denied: run with sudo, or set it once with sudo ip")
             }
             DeviceError::Configure { interface, what, source } => write!(f, "{interface}: {what}: {source}"),
+            DeviceError::NoOffload { interface, source } => {
+                write!(f, "{interface}: no super-packets through it here: {source}: choose --offload auto or off")
+            }
             DeviceError::Open { interface, source } => {
                 write!(f, "{interface}: cannot be opened as a TUN interface: {source}")
             }
@@ -150,6 +172,7 @@ impl std::error::Error for DeviceError {
         match self {
             DeviceError::Namespace { source, .. }
             | DeviceError::Configure { source, .. }
+            | DeviceError::NoOffload { source, .. }
             | DeviceError::Open { source, .. } => Some(source),
             _ => None,
         }
@@ -181,6 +204,20 @@ mod tests {
             assert!(error.contains(words), "{errno}: {error}");
             assert!(!error.contains('\n'), "one line");
         }
+    }
+
+    #[test]
+    fn a_kernel_without_super_packets_is_told_from_other_failures() {
+        let opened =
+            |errno| DeviceError::from_open_offload("lw7", io::Error::from_raw_os_error(errno as i32));
+        for errno in [Errno::EINVAL, Errno::EOPNOTSUPP, Errno::ENOTTY] {
+            let error = opened(errno);
+            assert!(matches!(error, DeviceError::NoOffload { .. }), "{error}");
+            assert!(error.to_string().contains("--offload auto or off"), "{error}");
+        }
+        assert!(matches!(opened(Errno::EBUSY), DeviceError::Busy { .. }));
+        assert!(matches!(opened(Errno::EPERM), DeviceError::NotPermitted { .. }));
+        assert!(matches!(opened(Errno::ENOENT), DeviceError::NoDeviceNode));
     }
 
     #[test]

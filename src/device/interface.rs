@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
+use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::thread;
@@ -11,10 +12,10 @@ use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::if_nametoindex;
 
+use super::DeviceError;
 use super::error::is_permission;
 use super::namespace::within;
 use super::netlink::Netlink;
-use super::{DeviceError, Plain, system};
 
 /// Packets that the kernel queues towards us. It drops silently what exceeds that, and its own default, 500, is less
 /// than one window of 4 MiB.
@@ -112,11 +113,73 @@ impl InterfaceConfig {
     }
 }
 
-/// An interface that is open and not yet configured: its name is known, and addresses can be derived from it.
+/// A device over a TUN interface: [`Plain`](super::Plain) or [`Offload`](super::Offload). What the two ask of the kernel
+/// is asked when the interface is opened.
+pub trait TunDevice: Sized {
+    /// Attaches to the interface, or creates it, in the way that this device wants; the descriptor does not block.
+    ///
+    /// # Errors
+    /// See [`DeviceError`].
+    fn attach(interface: &str) -> Result<File, DeviceError>;
+
+    /// The device over a descriptor that `attach` gave.
+    fn over(file: File, name: String, mtu: usize) -> Self;
+}
+
+/// An interface that is open and not yet configured: its name is known, and addresses can be derived from it. Which
+/// device it becomes is decided already.
 ///
 /// The interface goes when this, or the device made of it, is dropped, unless it was there before and is persistent.
 #[derive(Debug)]
-pub struct OpenTun {
+pub struct OpenTun<D> {
+    interface: Interface,
+    device: PhantomData<fn() -> D>,
+}
+
+impl<D: TunDevice> OpenTun<D> {
+    /// Opens the interface, or creates it.
+    ///
+    /// # Errors
+    /// See [`DeviceError`].
+    pub fn open(name: &TunName) -> Result<Self, DeviceError> {
+        let interface = within(name.namespace.as_deref(), || match &name.interface {
+            Some(interface) => attach::<D>(interface),
+            None => attach_first_free::<D>(),
+        })?;
+        let interface = Interface { namespace: name.namespace.clone(), ..interface };
+        Ok(OpenTun { interface, device: PhantomData })
+    }
+
+    /// The interface's name.
+    pub fn name(&self) -> &str {
+        &self.interface.name
+    }
+
+    /// N of an interface called `lwN`, N up to 255.
+    pub fn number(&self) -> Option<u8> {
+        self.name().strip_prefix("lw")?.parse().ok()
+    }
+
+    /// Whether the interface was there before: then what it already has is left.
+    pub fn existed(&self) -> bool {
+        self.interface.existed
+    }
+
+    /// Sets addresses, routes, MTU and queue length, and brings the interface up. What it already has is no error.
+    ///
+    /// # Errors
+    /// See [`DeviceError`].
+    pub fn configure(self, config: &InterfaceConfig) -> Result<D, DeviceError> {
+        config.check()?;
+        let interface = self.interface;
+        let mtu = within(interface.namespace.as_deref(), || interface.configure(config))?;
+        Ok(D::over(interface.file, interface.name, mtu as usize))
+    }
+}
+
+/// An interface that we hold open.
+#[derive(Debug)]
+struct Interface {
     file: File,
     namespace: Option<String>,
     name: String,
@@ -125,47 +188,9 @@ pub struct OpenTun {
     existed: bool,
 }
 
-impl OpenTun {
-    /// Opens the interface, or creates it.
-    ///
-    /// # Errors
-    /// See [`DeviceError`].
-    pub fn open(name: &TunName) -> Result<OpenTun, DeviceError> {
-        let tun = within(name.namespace.as_deref(), || match &name.interface {
-            Some(interface) => attach(interface),
-            None => attach_first_free(),
-        })?;
-        Ok(OpenTun { namespace: name.namespace.clone(), ..tun })
-    }
-
-    /// The interface's name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// N of an interface called `lwN`, N up to 255.
-    pub fn number(&self) -> Option<u8> {
-        self.name.strip_prefix("lw")?.parse().ok()
-    }
-
-    /// Whether the interface was there before: then what it already has is left.
-    pub fn existed(&self) -> bool {
-        self.existed
-    }
-
-    /// Sets addresses, routes, MTU and queue length, and brings the interface up. What it already has is no error.
-    ///
-    /// # Errors
-    /// See [`DeviceError`].
-    pub fn configure(self, config: &InterfaceConfig) -> Result<Plain, DeviceError> {
-        config.check()?;
-        let namespace = self.namespace.clone();
-        let mtu = within(namespace.as_deref(), || self.configure_here(config))?;
-        Ok(Plain::new(self.file, self.name, mtu as usize))
-    }
-
+impl Interface {
     /// Configures from within the interface's namespace; gives the MTU that it has in the end.
-    fn configure_here(&self, config: &InterfaceConfig) -> Result<u32, DeviceError> {
+    fn configure(&self, config: &InterfaceConfig) -> Result<u32, DeviceError> {
         let mut netlink = Netlink::open().map_err(|error| self.failed("routing socket", error))?;
         let before = netlink.link(self.index).map_err(|error| self.failed("state", error))?;
         if before.mtu != u32::from(config.mtu) {
@@ -280,21 +305,21 @@ impl OpenTun {
 }
 
 /// Attaches to the interface in the namespace that we are in.
-fn attach(name: &str) -> Result<OpenTun, DeviceError> {
+fn attach<D: TunDevice>(name: &str) -> Result<Interface, DeviceError> {
     let existed = if_nametoindex(name).is_ok();
-    let file = system::open_tun(name).map_err(|error| DeviceError::from_open(name, error))?;
+    let file = D::attach(name)?;
     let index = if_nametoindex(name)
         .map_err(|errno| DeviceError::Open { interface: name.to_owned(), source: errno.into() })?;
-    Ok(OpenTun { file, namespace: None, name: name.to_owned(), index, existed })
+    Ok(Interface { file, namespace: None, name: name.to_owned(), index, existed })
 }
 
-fn attach_first_free() -> Result<OpenTun, DeviceError> {
+fn attach_first_free<D: TunDevice>() -> Result<Interface, DeviceError> {
     for number in 0..=u8::MAX {
         let name = format!("lw{number}");
         if if_nametoindex(name.as_str()).is_ok() {
             continue;
         }
-        match attach(&name) {
+        match attach::<D>(&name) {
             // Somebody was faster: the next one, then.
             Err(DeviceError::Busy { .. }) => {}
             result => return result,

@@ -1,11 +1,12 @@
 //! Where packets come from and go to.
 //!
-//! Two levels, the cut between them:
+//! Two levels, the cut between them; where the kernel cuts, the second is its own:
 //!
 //! ```text
 //!    a stack         headers and payload apart, up to 64 KiB, checksum to be completed
 //!       │
-//!    Device          Cut<W>: cuts into packets of the MTU, completes checksums
+//!    Device          Offload: a TUN device that passes them whole, or
+//!       │            Cut<W>: cuts into packets of the MTU, completes checksums
 //!       │
 //!    WireDevice      finished packets: Capture<W> · Trace<W> · Impair<W>, in any order, around
 //!                    Plain (a TUN device) or PairEnd (memory)
@@ -16,6 +17,8 @@
 
 mod capture;
 mod cut;
+#[cfg(feature = "net")]
+mod descriptor;
 #[cfg(feature = "net")]
 mod emulator;
 #[cfg(feature = "net")]
@@ -28,6 +31,8 @@ mod link;
 mod namespace;
 #[cfg(feature = "net")]
 mod netlink;
+#[cfg(feature = "net")]
+mod offload;
 mod pair;
 #[cfg(feature = "net")]
 mod plain;
@@ -36,6 +41,8 @@ mod socket;
 #[cfg(feature = "net")]
 mod system;
 mod trace;
+#[cfg(feature = "net")]
+mod virtio;
 
 use std::io;
 
@@ -51,8 +58,10 @@ pub use emulator::LinkEmulator;
 pub use error::DeviceError;
 pub use impair::Impair;
 #[cfg(feature = "net")]
-pub use interface::{InterfaceConfig, OpenTun, Prefix, TunName};
+pub use interface::{InterfaceConfig, OpenTun, Prefix, TunDevice, TunName};
 pub use link::{Chance, Limit, Link, LinkConfig, LinkConfigError, LinkCounters};
+#[cfg(feature = "net")]
+pub use offload::Offload;
 pub use pair::{PairEnd, WholeEnd, pair, whole_pair};
 #[cfg(feature = "net")]
 pub use plain::Plain;

@@ -5,13 +5,24 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 
+use nix::errno::Errno;
+use nix::libc::{IFF_VNET_HDR, TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6, c_uint};
+use tun_rs::DeviceBuilder;
 use tun_tap::{Iface, Mode};
 
-/// The ioctl, by the kernel's names for it.
+/// The ioctls, by the kernel's names for them (linux/if_tun.h).
 mod ioctl {
-    // TUNSETOFFLOAD of linux/if_tun.h: the argument is the mask itself.
+    use nix::libc::c_uint;
+
+    // TUNGETFEATURES: the flags that an interface can be opened with.
+    nix::ioctl_read!(tun_get_features, b'T', 207, c_uint);
+    // TUNSETOFFLOAD: the argument is the mask itself.
     nix::ioctl_write_int!(tun_set_offload, b'T', 208);
 }
+
+/// What the kernel may leave to us: sums, and cutting what is longer than a segment. Not ECN (a segment with CWR comes
+/// alone then) and not UDP. Without the sums the rest is refused.
+const OFFLOADS: c_uint = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
 
 /// Opens the TUN interface `name`, or creates it, for reading and writing bare IP packets without blocking.
 pub(super) fn open_tun(name: &str) -> io::Result<File> {
@@ -24,4 +35,32 @@ pub(super) fn open_tun(name: &str) -> io::Result<File> {
     // SAFETY: `into_raw_fd` gives up the ownership of the open descriptor; nobody else holds it.
     let fd = unsafe { OwnedFd::from_raw_fd(interface.into_raw_fd()) };
     Ok(File::from(fd))
+}
+
+/// Opens the TUN interface `name`, or creates it, for super-packets behind a virtio-net header of ten bytes, without
+/// blocking. EINVAL where the kernel has no such thing.
+pub(super) fn open_offload_tun(name: &str) -> io::Result<File> {
+    require_virtio_header()?;
+    let interface = DeviceBuilder::new().name(name).offload(true).inherit_enable_state().build_sync()?;
+    interface.set_nonblocking(true)?;
+    // tun-rs asks for merged UDP as well, where the kernel has it, and that is nothing that we could take apart.
+    // SAFETY: the descriptor is open, as `interface` owns it, and the argument is a number, not a pointer.
+    unsafe { ioctl::tun_set_offload(interface.as_raw_fd(), OFFLOADS.into()) }?;
+    // SAFETY: `into_raw_fd` gives up the ownership of the open descriptor; nobody else holds it.
+    let fd = unsafe { OwnedFd::from_raw_fd(interface.into_raw_fd()) };
+    Ok(File::from(fd))
+}
+
+/// Fails where the driver is missing or knows no virtio-net header. tun-rs would make a missing device node itself,
+/// and the kernel ignores flags that it does not know.
+fn require_virtio_header() -> io::Result<()> {
+    let driver = File::options().read(true).write(true).open("/dev/net/tun")?;
+    let mut features: c_uint = 0;
+    // SAFETY: the descriptor is open, as `driver` owns it, and the pointer is to a number of the size that the kernel
+    // writes, which lives until the call returns.
+    unsafe { ioctl::tun_get_features(driver.as_raw_fd(), &mut features) }?;
+    if features & IFF_VNET_HDR as c_uint == 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    Ok(())
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::{Application, Clock, Ringer, Waiters};
-use crate::device::Device;
+use crate::device::{CounterVisitor, Device};
 use crate::stack::{Event, Flushed, Instant, OutPacket, SendOutcome, Sink, SocketId, Stack};
 
 /// A handle on a running stack. Cloning it is cheap and gives the same stack.
@@ -121,6 +121,13 @@ impl SharedStack {
     /// Who waits for which socket.
     pub fn waiters(&self) -> &Waiters {
         &self.inner.waiters
+    }
+
+    /// Shows every counter of the device, if it is still there.
+    pub fn device_counters(&self, visit: &mut CounterVisitor<'_>) {
+        if let Some(device) = &self.lock().device {
+            device.counters(visit);
+        }
     }
 
     /// Asks for a turn of the loop.

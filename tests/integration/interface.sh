@@ -78,7 +78,7 @@ stop_pid "$SERVER_PID"
 
 pattern_bytes 300000 >"$(scratch expected)"
 for mtu in 1280 9000; do
-    server one "mtu$mtu" --tun lw0 --mtu "$mtu"
+    server one "mtu$mtu" --tun lw0 --mtu "$mtu" --offload off
     capture_start one lw0 "mtu$mtu"
     curl_in one -o "$(scratch received)" "http://$V4/bytes/300000"
     capture_stop

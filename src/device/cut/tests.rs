@@ -8,11 +8,11 @@ use crate::buffer::Pool;
 use crate::device::read_at;
 use crate::wire::{Ecn, IpOut, IpPair, Protocol, SeqNumber, pseudo_header_sum};
 
-const V4: (&str, &str) = ("10.9.0.2", "10.9.0.1");
-const V6: (&str, &str) = ("fd09::2", "fd09::1");
+pub(in crate::device) const V4: (&str, &str) = ("10.9.0.2", "10.9.0.1");
+pub(in crate::device) const V6: (&str, &str) = ("fd09::2", "fd09::1");
 
 /// Headers of `transport_header` over IP, as the stack writes them: the checksum field holds the pseudo-header sum.
-fn headers(
+pub(in crate::device) fn headers(
     addresses: (&str, &str),
     protocol: Protocol,
     field: usize,
@@ -30,14 +30,23 @@ fn headers(
     header
 }
 
-fn tcp_headers(addresses: (&str, &str), seq: u32, flags: TcpFlags, payload: usize) -> Vec<u8> {
+pub(in crate::device) fn tcp_headers(
+    addresses: (&str, &str),
+    seq: u32,
+    flags: TcpFlags,
+    payload: usize,
+) -> Vec<u8> {
     let tcp = TcpHeader { src_port: 80, dst_port: 5, seq: SeqNumber(seq), flags, ..TcpHeader::default() };
     let mut out = [0; TcpHeader::MAX_LEN];
     let len = tcp.emit(0, &mut out);
     headers(addresses, Protocol::TCP, TcpHeader::CHECKSUM_OFFSET, &out[..len], payload)
 }
 
-fn tcp_packet<'a>(header: &'a [u8], payload: &'a [&'a [u8]], gso_size: u16) -> OutPacket<'a> {
+pub(in crate::device) fn tcp_packet<'a>(
+    header: &'a [u8],
+    payload: &'a [&'a [u8]],
+    gso_size: u16,
+) -> OutPacket<'a> {
     let transport = if header[0] >> 4 == 4 { 20 } else { 40 };
     OutPacket { header, payload, transport, checksum: TcpHeader::CHECKSUM_OFFSET, gso_size }
 }
@@ -53,7 +62,7 @@ fn cut_all(packet: &OutPacket<'_>, mtu: usize) -> Result<Vec<Vec<u8>>, CutError>
 
 /// Parses with etherparse and lets it verify lengths and every checksum; gives the payload.
 #[track_caller]
-fn verified(packet: &[u8]) -> (TransportSlice<'_>, Vec<u8>) {
+pub(in crate::device) fn verified(packet: &[u8]) -> (TransportSlice<'_>, Vec<u8>) {
     let sliced = SlicedPacket::from_ip(packet).unwrap();
     let transport = sliced.transport.unwrap();
     let (stated, computed, payload) = match (sliced.net.unwrap(), &transport) {

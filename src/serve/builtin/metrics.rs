@@ -9,12 +9,17 @@ use crate::driver::SharedStack;
 use crate::http::{Piece, Reason};
 use crate::serve::Stats;
 
-/// The counters of the stack and of the server, and what is open now.
+/// The counters of the stack, of its device and of the server, and what is open now.
 pub(super) fn answer(stack: &SharedStack, stats: &Stats) -> Response<Piece> {
     let (counters, live, memory) =
         stack.with(|stack| (*stack.counters(), stack.live_connections(), stack.pool().in_use()));
     let mut text = Text::default();
     for (name, help, value) in counters.iter() {
+        text.metric(&format!("{name}_total"), "counter", help, value);
+    }
+    let mut device = Vec::new();
+    stack.device_counters(&mut |name, help, value| device.push((name, help, value)));
+    for (name, help, value) in device {
         text.metric(&format!("{name}_total"), "counter", help, value);
     }
     for (name, help, value) in stats.counters() {

@@ -121,6 +121,7 @@ fn metrics_count_what_has_happened() {
         "longwire_http_connections_total 2",
         "longwire_http_reasons_total{reason=\"bad_request\"} 1",
         "longwire_tcp_passive_opens_total 2",
+        "longwire_device_uncuttable_packets_total 0",
         "# TYPE longwire_http_open_connections gauge",
     ] {
         assert!(answer.text().lines().any(|found| found == line), "{line} in\n{}", answer.text());
