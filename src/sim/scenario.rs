@@ -70,6 +70,13 @@ pub enum Disturbance {
         /// Which host.
         from: HostId,
     },
+    /// The link from this host to the other takes longer: what is sent after it is over overtakes what was before.
+    Spike {
+        /// Which host.
+        from: HostId,
+        /// How much longer.
+        delay: Duration,
+    },
     /// The link from this host to the other is as it was.
     Recovery {
         /// Which host.
@@ -166,6 +173,10 @@ impl Scenario {
             match *disturbance {
                 Disturbance::Stall { host, how_long } => world.stall(host, how_long),
                 Disturbance::Recovery { from } => world.set_link(from, 1 - from, &self.links[from]),
+                Disturbance::Spike { from, delay } => {
+                    let slow = LinkConfig { delay: self.links[from].delay + delay, ..self.links[from] };
+                    world.set_link(from, 1 - from, &slow);
+                }
                 Disturbance::Blackout { from } => {
                     let dark = LinkConfig { loss: Chance::percent(100), ..self.links[from] };
                     world.set_link(from, 1 - from, &dark);

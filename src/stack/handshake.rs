@@ -8,7 +8,7 @@ use super::listener::Listener;
 use super::socket::{Entry, HalfOpenEntry, SharedOptions, Socket, Stage, TcpSocket};
 use super::tcp_input::Segment;
 use super::{Chunk, Stack};
-use crate::tcp::{Connection, HalfOpen, HalfOpenReply, HalfOpenTimeout, Open};
+use crate::tcp::{Connection, EcnMode, HalfOpen, HalfOpenReply, HalfOpenTimeout, Open};
 use crate::wire::SeqNumber;
 
 impl Stack {
@@ -46,6 +46,7 @@ impl Stack {
         let position = listening.syn_queue.len() as u32;
         let open = self.open(tuple, floor, Arc::clone(&self.socket_options));
         let mut half = HalfOpen::new(syn, open.iss, open.timestamp_offset, open.mss, window);
+        half.ecn &= self.env.config.tcp.ecn != EcnMode::Off;
         let syn_ack = half.syn_ack(self.env.now);
         let index = self.half_open.insert(HalfOpenEntry { half, tuple: *tuple, listener, position }).index;
         if let Some(listening) = listener_at(&mut self.sockets, listener) {

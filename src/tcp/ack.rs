@@ -73,6 +73,7 @@ impl Connection {
             && !arrival.fin
             && self.snd_wnd == window_before;
         self.resolve_tail_probe(cx, segment, duplicate);
+        self.take_ece(cx, segment);
         if segment.ack.gt(self.snd_una) {
             self.take_new_ack(cx, arrival, &mut delivered, &evidence);
         } else if self.in_flight() > 0 && delivered.sacked > 0 {
@@ -133,6 +134,7 @@ impl Connection {
         let ack = arrival.header.ack;
         let octets = ack - self.snd_una;
         let limited = self.cwnd_limited_at.is_some_and(|at| self.snd_una.lt(at));
+        let limited = limited && !self.echoes_mark(arrival.header);
         let fin = u32::from(self.fin_sent && ack == self.snd_nxt);
         self.snd_una = ack;
         self.retries = 0;

@@ -12,6 +12,18 @@ pub enum Algorithm {
     NewReno,
 }
 
+/// Whether connections take part in explicit congestion notification (RFC 3168).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum EcnMode {
+    /// Never.
+    Off,
+    /// If the peer asks.
+    #[default]
+    OnRequest,
+    /// Our SYNs ask.
+    Always,
+}
+
 /// Parameters of all connections of a stack. The defaults are what deployed stacks do.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -25,6 +37,8 @@ pub struct Config {
     pub initial_window: u32,
     /// How new connections control congestion.
     pub congestion: Algorithm,
+    /// Explicit congestion notification.
+    pub ecn: EcnMode,
     /// How long an acknowledgment may wait for company (RFC 9293 3.8.6.3 allows 500 ms).
     pub delayed_ack: Duration,
     /// How often a SYN is sent again before the connection times out.
@@ -47,6 +61,7 @@ impl Default for Config {
             max_rto: Duration::from_secs(120),
             initial_window: 10,
             congestion: Algorithm::default(),
+            ecn: EcnMode::default(),
             delayed_ack: Duration::from_millis(40),
             syn_retries: 6,
             syn_ack_retries: 5,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::congestion::{CongestionControl, Controller};
+use super::ecn::EcnState;
 use super::half_open::{WINDOW_SHIFT, timestamp_value};
 use super::reassembly::Reassembly;
 use super::recovery::Recovery;
@@ -141,6 +142,7 @@ pub struct Connection {
     pub(super) congestion: Controller,
     /// What the last reduction of the window can be undone with, until it is known to have been due.
     pub(super) undo: Option<Box<Undo>>,
+    pub(super) ecn: EcnState,
     /// Congestion control kept us from sending when SND.NXT was here.
     pub(super) cwnd_limited_at: Option<SeqNumber>,
     pub(super) timers: Timers,

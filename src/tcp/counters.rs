@@ -21,6 +21,10 @@ pub struct Counters {
     pub spurious_recoveries: u64,
     /// Retransmission time-outs that turned out to be needless, and were undone.
     pub spurious_timeouts: u64,
+    /// Packets that came marked with congestion experienced (RFC 3168).
+    pub ecn_marks: u64,
+    /// Reductions of the window because the peer echoed a mark.
+    pub ecn_reductions: u64,
     /// Tail loss probes sent (RFC 8985 7).
     pub tail_probes: u64,
     /// Losses of the last segment that a probe repaired.

@@ -1,5 +1,6 @@
 //! A passive connection between SYN and ACK: SYN-RECEIVED without a control block (RFC 9293 3.10.7.4).
 
+use super::ecn::is_setup_syn;
 use super::{Config, Context, reset_for};
 use crate::time::{Duration, Instant};
 use crate::wire::{SeqNumber, TcpFlags, TcpHeader, TcpOptions, Timestamps};
@@ -24,6 +25,8 @@ pub struct HalfOpen {
     pub peer_shift: Option<u8>,
     /// Whether the peer permits SACK.
     pub sack: bool,
+    /// Whether the connection takes part in ECN: the SYN asks for it, and nobody has cleared this since.
+    pub ecn: bool,
     /// The SYN's TSval, if the peer uses timestamps.
     pub ts_recent: Option<u32>,
     /// What we add to our clock for TSval.
@@ -86,6 +89,7 @@ impl HalfOpen {
             peer_mss: syn.options.mss,
             peer_shift: syn.options.window_scale,
             sack: syn.options.sack_permitted,
+            ecn: is_setup_syn(syn),
             ts_recent: syn.options.timestamps.map(|timestamps| timestamps.value),
             timestamp_offset,
             window: u16::try_from(window).unwrap_or(u16::MAX),
@@ -169,10 +173,11 @@ impl HalfOpen {
             self.answered_at = Moment::at(now);
         }
         self.answers = (self.answers + 1).min(2);
+        let ecn = if self.ecn { TcpFlags::ECE } else { TcpFlags::default() };
         TcpHeader {
             seq: self.iss,
             ack: self.irs + 1,
-            flags: TcpFlags::SYN | TcpFlags::ACK,
+            flags: TcpFlags::SYN | TcpFlags::ACK | ecn,
             window: self.window,
             options: TcpOptions {
                 mss: Some(self.mss),
@@ -316,6 +321,21 @@ mod tests {
         assert_eq!(answer.options.timestamps, Some(Timestamps { value: 3, echo: 77 }));
         assert!(answer.options.sack_permitted);
         assert_eq!(answer.options.window_scale, Some(WINDOW_SHIFT));
+    }
+
+    #[test]
+    fn rfc_3168_6_1_1_a_syn_that_asks_is_answered_with_ece() {
+        let flags = |asks: TcpFlags, taking_part: bool| {
+            let syn = TcpHeader { flags: TcpFlags::SYN | asks, ..syn() };
+            let mut half = HalfOpen::new(&syn, SeqNumber(SERVER), 0, 1460, 65_535);
+            half.ecn &= taking_part;
+            half.syn_ack(Instant::ZERO).flags
+        };
+        let plain = TcpFlags::SYN | TcpFlags::ACK;
+        let both = TcpFlags::ECE | TcpFlags::CWR;
+        assert_eq!(flags(both, true), plain | TcpFlags::ECE);
+        assert_eq!(flags(both, false), plain);
+        assert_eq!(flags(TcpFlags::ECE, true), plain, "that is no request");
     }
 
     #[test]

@@ -58,6 +58,7 @@ impl Connection {
             self.rtt.sample(arrival.meta.received_at - self.last_sent);
         }
         self.start_congestion_control(cx, syn_was_lost);
+        self.take_setup_answer(cx, arrival.header);
         self.snd_una = arrival.header.ack;
         self.snd_wl2 = arrival.header.ack;
         self.pending.ack = true;

@@ -75,6 +75,7 @@ impl Connection {
             }
             return DROP;
         }
+        self.note_mark(cx, arrival);
         self.last_received = cx.now;
         self.keep_alive_probes = 0;
         self.trim(arrival);

@@ -90,6 +90,7 @@ impl Connection {
         self.pending.tail_probe = false;
         self.tail_probe.forget();
         self.congestion.on_loss(in_flight, mss);
+        self.note_reduction();
         self.cwnd_limited_at = None;
     }
 

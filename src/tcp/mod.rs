@@ -10,6 +10,7 @@ mod config;
 mod congestion;
 mod connection;
 mod counters;
+mod ecn;
 mod error;
 mod half_open;
 mod handshake;
@@ -35,7 +36,7 @@ mod timers;
 mod user;
 mod window;
 
-pub use config::{Algorithm, Config, KeepAlive, SocketOptions};
+pub use config::{Algorithm, Config, EcnMode, KeepAlive, SocketOptions};
 pub use connection::Connection;
 pub use counters::Counters;
 pub use error::Error;

@@ -2,6 +2,7 @@
 
 use super::congestion::{Controller, initial_window};
 use super::connection::{Connection, Pending, TIMESTAMPS_LEN};
+use super::ecn::EcnState;
 use super::half_open::WINDOW_SHIFT;
 use super::recovery::rack::Reordering;
 use super::recovery::tail_probe::TailProbe;
@@ -33,6 +34,7 @@ impl Connection {
         cx.counters.passive_opens += 1;
         let mut connection = Connection::new(cx, open, State::SynReceived);
         connection.snd_nxt = half.iss + 1;
+        connection.ecn.enabled = half.ecn;
         connection.synchronise(cx, half.irs, u32::from(half.window));
         connection.negotiate(half.peer_mss, half.peer_shift, half.sack, half.ts_recent, cx.now);
         connection.retries = u8::from(half.was_retransmitted());
@@ -86,6 +88,7 @@ impl Connection {
             tail_probe: TailProbe::default(),
             congestion: Controller::new(cx.config.congestion, u32::from(open.mss)),
             undo: None,
+            ecn: EcnState::default(),
             cwnd_limited_at: None,
             timers: Timers::default(),
             retries: 0,

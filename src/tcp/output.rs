@@ -150,6 +150,9 @@ impl Connection {
     /// Most bytes of one super-packet: half of the congestion window, so that acknowledgments keep coming.
     fn burst(&self) -> u32 {
         let mss = u32::from(self.segment_size());
+        if self.ecn.owes_cwr() {
+            return mss; // CWR goes out alone: on a super-packet every segment would carry it
+        }
         let most = (self.congestion.cwnd() / 2).min(MAX_PAYLOAD);
         (most / mss * mss).max(mss)
     }

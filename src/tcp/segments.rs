@@ -83,7 +83,8 @@ impl Connection {
         fin: bool,
         sink: &mut dyn SegmentSink,
     ) -> (SendOutcome, u32) {
-        let mut header = self.header(cx.now, seq, TcpFlags::ACK);
+        let (ecn, marking) = self.data_marking(len > 0 && seq == self.snd_nxt);
+        let mut header = self.header(cx.now, seq, TcpFlags::ACK | marking);
         let outgoing = self.outgoing.get_or_insert_default();
         let offset = (seq - self.snd_una) as usize;
         let mut slices = [&[][..]; MAX_SLICES];
@@ -99,9 +100,10 @@ impl Connection {
         if sent > 0 && (burst || offset + sent as usize == outgoing.queue.len()) {
             header.flags = header.flags | TcpFlags::PSH;
         }
-        let segment = OutSegment { header, payload: &slices[..used], gso_size, ecn: Ecn::NotCapable };
+        let segment = OutSegment { header, payload: &slices[..used], gso_size, ecn };
         let outcome = sink.send(&segment);
         if outcome != SendOutcome::Full {
+            self.note_marking_sent(marking);
             self.after_send(cx);
         }
         (outcome, sent)
@@ -167,7 +169,7 @@ impl Connection {
         let header = TcpHeader {
             seq: self.iss,
             ack: if answer { self.rcv_nxt } else { SeqNumber(0) },
-            flags: if answer { TcpFlags::SYN | TcpFlags::ACK } else { TcpFlags::SYN },
+            flags: if answer { TcpFlags::SYN | TcpFlags::ACK } else { TcpFlags::SYN | self.setup_flags(cx) },
             window: self.syn_window(),
             options: TcpOptions {
                 mss: Some(self.mss),
@@ -223,7 +225,7 @@ impl Connection {
         TcpHeader {
             seq,
             ack: self.rcv_nxt,
-            flags,
+            flags: flags | self.echo_flag(),
             window,
             options: self.segment_options(now),
             ..TcpHeader::default()

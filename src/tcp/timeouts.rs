@@ -82,6 +82,7 @@ impl Connection {
         let first_try = self.retries == 1;
         if outgoing.recovery.enter_timeout(snd_nxt) || first_try {
             self.congestion.on_timeout(in_flight, mss);
+            self.note_reduction();
         }
         self.cwnd_limited_at = None;
     }

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use super::*;
 use crate::device::Limit;
-use crate::stack::TcpConfig;
+use crate::stack::{Algorithm, EcnMode, TcpConfig};
 
 /// Calls that an application needs at most for its bytes, and pauses that it makes at most: small writes and long
 /// pauses are wanted, in numbers that leave the world short.
@@ -25,7 +25,7 @@ pub(super) fn scenario(seed: u64) -> Scenario {
     Scenario { seed, hosts, links, flows, epoch, disturbances }
 }
 
-/// Stalls and blackouts, none at all in half of the worlds.
+/// Stalls, spikes of delay and blackouts, none at all in half of the worlds.
 fn disturbances(rng: &mut Rng, harshness: Harshness) -> Vec<(Duration, Disturbance)> {
     let mut all = Vec::new();
     let count = if rng.bool() { rng.usize(1..=4) } else { 0 };
@@ -35,6 +35,10 @@ fn disturbances(rng: &mut Rng, harshness: Harshness) -> Vec<(Duration, Disturban
         let host = rng.usize(0..2);
         if harshness == Harshness::Harsh && rng.bool() {
             all.push((at, Disturbance::Blackout { from: host }));
+            all.push((at + how_long, Disturbance::Recovery { from: host }));
+        } else if rng.bool() {
+            let delay = Duration::from_micros(log_uniform(rng, 1_000, 3_000_000));
+            all.push((at, Disturbance::Spike { from: host, delay }));
             all.push((at + how_long, Disturbance::Recovery { from: host }));
         } else {
             all.push((at, Disturbance::Stall { host, how_long }));
@@ -96,7 +100,7 @@ fn link(rng: &mut Rng, harshness: Harshness) -> LinkConfig {
         corrupt: harshness.chance(rng, 10),
         rate,
         queue,
-        ecn: None,
+        ecn: rate.filter(|_| rng.bool()).map(|_| Limit::Packets(rng.usize(1..50))),
         seed: 0,
     }
 }
@@ -127,6 +131,8 @@ fn tcp_config(rng: &mut Rng, harshness: Harshness) -> TcpConfig {
         min_rto: Duration::from_millis(*pick(rng, &[10, 200, 200, 1_000])),
         max_rto: Duration::from_secs(*pick(rng, &[5, 60, 120])),
         delayed_ack: Duration::from_millis(*pick(rng, &[0, 40, 40, 200])),
+        congestion: *pick(rng, &[Algorithm::Cubic, Algorithm::Cubic, Algorithm::NewReno]),
+        ecn: *pick(rng, &[EcnMode::Off, EcnMode::OnRequest, EcnMode::Always]),
         syn_retries: if patient { 14 } else { 8 },
         syn_ack_retries: if patient { 14 } else { 8 },
         retransmission_limit: if patient { 40 } else { default.retransmission_limit },

@@ -7,6 +7,7 @@
 mod acceptability;
 mod acknowledging;
 mod closing;
+mod ecn;
 mod giving_up;
 mod half_close;
 mod opening;
@@ -28,7 +29,7 @@ use super::{PEER, US};
 use crate::buffer::{Chunk, Pool};
 use crate::tcp::*;
 use crate::time::{Duration, Instant};
-use crate::wire::{SendOutcome, SeqNumber, TcpFlags, TcpHeader, TcpOptions};
+use crate::wire::{Ecn, SendOutcome, SeqNumber, TcpFlags, TcpHeader, TcpOptions};
 
 const MSS: u32 = 1_000;
 
@@ -43,6 +44,7 @@ struct Seen {
     header: TcpHeader,
     payload: Vec<u8>,
     gso_size: u16,
+    ecn: Ecn,
 }
 
 impl Seen {
@@ -104,7 +106,12 @@ struct Wire<'a>(&'a mut VecDeque<Seen>);
 impl SegmentSink for Wire<'_> {
     fn send(&mut self, segment: &OutSegment<'_>) -> SendOutcome {
         let payload = segment.payload.concat();
-        self.0.push_back(Seen { header: segment.header, payload, gso_size: segment.gso_size });
+        self.0.push_back(Seen {
+            header: segment.header,
+            payload,
+            gso_size: segment.gso_size,
+            ecn: segment.ecn,
+        });
         SendOutcome::Sent
     }
 }
@@ -122,7 +129,11 @@ fn open(options: SocketOptions) -> Open {
 impl Rig {
     /// SYN-SENT, the SYN not yet taken out of `sent`.
     fn connecting(options: SocketOptions) -> Rig {
-        let config = Config { congestion: Algorithm::NewReno, ..Config::default() };
+        Rig::connecting_with(options, Config { congestion: Algorithm::NewReno, ..Config::default() })
+    }
+
+    /// The same with another configuration.
+    fn connecting_with(options: SocketOptions, config: Config) -> Rig {
         let (pool, mut counters) = (Pool::new(), Counters::default());
         let now = Instant::from_secs(100);
         let mut cx = Context { now, config: &config, pool: &pool, counters: &mut counters };
@@ -179,11 +190,23 @@ impl Rig {
     /// Like `send`, but the turn goes on: nothing is sent yet.
     #[track_caller]
     fn send_quietly(&mut self, header: TcpHeader, payload: &[u8]) {
-        let meta = SegmentMeta { received_at: self.now, ..SegmentMeta::default() };
+        self.take(header, payload, Ecn::NotCapable);
+    }
+
+    /// A segment of the peer's arrives in a packet with this ECN field.
+    #[track_caller]
+    fn send_marked(&mut self, header: TcpHeader, payload: &[u8], ecn: Ecn) {
+        self.take(header, payload, ecn);
+        self.transmit();
+    }
+
+    #[track_caller]
+    fn take(&mut self, header: TcpHeader, payload: &[u8], ecn: Ecn) {
+        let meta = SegmentMeta { received_at: self.now, ecn, ..SegmentMeta::default() };
         let mut chunk = Chunk::copy_of(payload);
         let reset = self.with(|connection, cx| connection.handle_segment(cx, &header, &meta, &mut chunk));
         if let Some(header) = reset {
-            self.sent.push_back(Seen { header, payload: Vec::new(), gso_size: 0 });
+            self.sent.push_back(Seen { header, payload: Vec::new(), gso_size: 0, ecn: Ecn::NotCapable });
         }
         assert_eq!(self.connection.check_invariants(), Ok(()));
     }

@@ -1,0 +1,116 @@
+//! Explicit congestion notification (RFC 3168): what routers mark is told to the sender, and answered like a loss.
+
+use super::congestion::CongestionControl;
+use super::connection::{Arrival, Connection};
+use super::{Context, EcnMode};
+use crate::wire::{Ecn, SeqNumber, TcpFlags, TcpHeader};
+
+/// What a SYN that asks for ECN has (RFC 3168 6.1.1).
+const ECN_SETUP: [TcpFlags; 2] = [TcpFlags::ECE, TcpFlags::CWR];
+
+/// ECN of one connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct EcnState {
+    /// Both sides take part.
+    pub(super) enabled: bool,
+    /// A packet came marked: every acknowledgment says so until the sender has answered with CWR.
+    echo: bool,
+    /// The window was reduced: the next new data says so.
+    reduced: bool,
+    /// SND.NXT at the last reduction for a mark: none follows until this is acknowledged.
+    round_end: Option<SeqNumber>,
+}
+
+impl EcnState {
+    /// Whether the next new data carries CWR.
+    pub(super) fn owes_cwr(&self) -> bool {
+        self.enabled && self.reduced
+    }
+}
+
+/// Whether a SYN asks for ECN.
+pub(super) fn is_setup_syn(syn: &TcpHeader) -> bool {
+    ECN_SETUP.iter().all(|&flag| syn.has(flag))
+}
+
+impl Connection {
+    /// The flags that ask for ECN, on the first SYN only: some paths lose SYNs that ask (RFC 3168 6.1.1.1).
+    pub(super) fn setup_flags(&self, cx: &Context<'_>) -> TcpFlags {
+        if cx.config.ecn == EcnMode::Always && self.retries == 0 {
+            TcpFlags::ECE | TcpFlags::CWR
+        } else {
+            TcpFlags::default()
+        }
+    }
+
+    /// The answer to our SYN: ECE without CWR agrees (RFC 3168 6.1.1).
+    pub(super) fn take_setup_answer(&mut self, cx: &Context<'_>, syn_ack: &TcpHeader) {
+        let asked = self.setup_flags(cx) != TcpFlags::default();
+        self.ecn.enabled = asked && syn_ack.has(TcpFlags::ECE) && !syn_ack.has(TcpFlags::CWR);
+    }
+
+    /// The receiver's half (RFC 3168 6.1.3): a CWR ends the echo, a mark begins it.
+    pub(super) fn note_mark(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>) {
+        if !self.ecn.enabled {
+            return;
+        }
+        if arrival.header.has(TcpFlags::CWR) {
+            self.ecn.echo = false;
+        }
+        if arrival.meta.ecn == Ecn::CongestionExperienced {
+            cx.counters.ecn_marks += 1;
+            self.ecn.echo = true;
+        }
+    }
+
+    /// Whether an acknowledgment tells of a mark: it does not let the window grow.
+    pub(super) fn echoes_mark(&self, segment: &TcpHeader) -> bool {
+        self.ecn.enabled && segment.has(TcpFlags::ECE)
+    }
+
+    /// The sender's half (RFC 3168 6.1.2): the window is reduced once for each window of data, and not in a recovery,
+    /// which has done so.
+    pub(super) fn take_ece(&mut self, cx: &mut Context<'_>, segment: &TcpHeader) {
+        if !self.echoes_mark(segment) {
+            return;
+        }
+        let recovering = self.outgoing.as_ref().is_some_and(|outgoing| !outgoing.recovery.is_open());
+        let answered = self.ecn.round_end.is_some_and(|end| segment.ack.lt(end));
+        if recovering || answered {
+            return;
+        }
+        cx.counters.ecn_reductions += 1;
+        let in_flight = self.in_flight().min(self.congestion.cwnd());
+        self.congestion.on_loss(in_flight, u32::from(self.snd_mss));
+        self.cwnd_limited_at = None;
+        self.ecn.round_end = Some(self.snd_nxt);
+        self.ecn.reduced = true;
+    }
+
+    /// The window was reduced because of a loss: the peer need not go on echoing (RFC 3168 6.1.2).
+    pub(super) fn note_reduction(&mut self) {
+        self.ecn.reduced = true;
+        self.ecn.round_end = Some(self.snd_nxt);
+    }
+
+    /// The flag that an acknowledgment carries.
+    pub(super) fn echo_flag(&self) -> TcpFlags {
+        if self.ecn.enabled && self.ecn.echo { TcpFlags::ECE } else { TcpFlags::default() }
+    }
+
+    /// The ECN field and the flag of a segment with data: only new data takes part, and no probe of a window
+    /// (RFC 3168 6.1.4–6.1.6).
+    pub(super) fn data_marking(&self, is_new: bool) -> (Ecn, TcpFlags) {
+        if !self.ecn.enabled || !is_new || self.is_probing() {
+            return (Ecn::NotCapable, TcpFlags::default());
+        }
+        (Ecn::Ect0, if self.ecn.reduced { TcpFlags::CWR } else { TcpFlags::default() })
+    }
+
+    /// What [`data_marking`](Self::data_marking) said has gone out.
+    pub(super) fn note_marking_sent(&mut self, flags: TcpFlags) {
+        if flags == TcpFlags::CWR {
+            self.ecn.reduced = false;
+        }
+    }
+}
