@@ -10,9 +10,15 @@ use super::{Clock, Ringer, SharedStack};
 use crate::device::Device;
 use crate::stack::{Chunk, Event, Flushed, Instant, Stack};
 
-/// Most packets read in one turn. Each turn acknowledges what it has read, so this is also the longest stretch of
-/// segments that one acknowledgment covers on a device without super-packets.
-const PACKET_BUDGET: usize = 16;
+/// Most packets read in one turn, so that timers, applications and output get theirs.
+pub(super) const PACKET_BUDGET: usize = 64;
+
+/// Bytes read after which a turn reads no more packets: what the applications take is still in the cache.
+const BYTE_BUDGET: usize = 256 * 1024;
+
+/// Bytes that may be read before acknowledgments that can wait go out, though the device holds more packets: the
+/// longest stretch of one acknowledgment. On a device of single packets each costs as much as reading ten of them.
+const ACK_STRETCH: usize = 1024 * 1024;
 
 /// Packets after which the loop lets a waiting thread have the lock.
 const GIVE_WAY_AFTER: usize = 8;
@@ -43,6 +49,8 @@ pub struct Shard {
     gone: bool,
     /// What the last turn said about room, and so what whoever drives us waits for.
     told_full: bool,
+    /// Bytes read since the last output.
+    unanswered: usize,
 }
 
 /// How a turn ended.
@@ -73,6 +81,7 @@ impl Shard {
             receive_failed: false,
             gone: false,
             told_full: false,
+            unanswered: 0,
         })
     }
 
@@ -99,7 +108,7 @@ impl Shard {
         if !self.residents.is_empty() {
             self.turn_applications();
         }
-        let output_left = self.transmit();
+        let output_left = self.transmit(packets_left);
         self.wake();
         let more = packets_left || output_left || !self.events.is_empty();
         Turn { more, full: self.told_full, gone: self.gone }
@@ -136,13 +145,17 @@ impl Shard {
 
     /// Packets, then due timers. Whether packets may be left.
     fn receive_and_time(&mut self, mut now: Instant) -> bool {
-        let Shard { shared, packet, receive_failed, gone, .. } = self;
+        let Shard { shared, packet, receive_failed, gone, unanswered, .. } = self;
         let mut core = shared.lock_for_loop();
         core.asleep_until = AWAKE;
         let mut packets_left = true;
+        let mut bytes = 0;
         for count in 1..=PACKET_BUDGET {
             match receive(&mut core, now, packet) {
-                Ok(()) => *receive_failed = false,
+                Ok(len) => {
+                    *receive_failed = false;
+                    bytes += len;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     packets_left = false;
@@ -154,10 +167,14 @@ impl Shard {
                 }
             }
             now = shared.now();
+            if bytes >= BYTE_BUDGET {
+                break;
+            }
             if count % GIVE_WAY_AFTER == 0 {
                 core = shared.give_way(core);
             }
         }
+        *unanswered += bytes;
         if core.stack.poll_timeout().is_some_and(|due| due <= now) {
             core.stack.handle_timeout(now);
         }
@@ -173,8 +190,13 @@ impl Shard {
     }
 
     /// Output. Whether its budget was too small.
-    fn transmit(&mut self) -> bool {
+    fn transmit(&mut self, packets_left: bool) -> bool {
         let mut core = self.shared.lock_for_loop();
+        if packets_left && self.unanswered < ACK_STRETCH && core.stack.transmit_can_wait() {
+            core.take_events(&mut self.events);
+            return false;
+        }
+        self.unanswered = 0;
         let mut flushed = core.transmit(self.shared.now());
         for _ in 1..OUTPUT_SLICES {
             if flushed != Flushed::More {
@@ -205,17 +227,18 @@ impl Drop for Shard {
     }
 }
 
-/// Reads one packet and gives it to the stack. Each has its own time: what waits in a queue of ours must not look
-/// like a slow network.
-fn receive(core: &mut MutexGuard<'_, Core>, now: Instant, packet: &mut Chunk) -> io::Result<()> {
+/// Reads one packet, gives it to the stack and says how long it was. Each has its own time: what waits in a queue of
+/// ours must not look like a slow network.
+fn receive(core: &mut MutexGuard<'_, Core>, now: Instant, packet: &mut Chunk) -> io::Result<usize> {
     let Core { stack, device, .. } = &mut **core;
     let device = device.as_mut().ok_or(io::ErrorKind::NotConnected)?;
     if packet.capacity() == 0 {
         *packet = stack.pool().take_largest();
     }
     let meta = device.receive(now, packet)?;
+    let len = packet.len();
     stack.handle_packet(now, packet, &meta);
-    Ok(())
+    Ok(len)
 }
 
 /// Makes one event of all those of a socket.

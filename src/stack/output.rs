@@ -58,6 +58,12 @@ impl Stack {
         self.output.wanted() > 0 || !self.outbox.is_empty() || self.env.loopback.len() > 0
     }
 
+    /// Whether all that [`poll_transmit`](Stack::poll_transmit) would send is acknowledgments of data that came in
+    /// order: they may wait while more packets lie in the device, so that one stands for all of them.
+    pub fn transmit_can_wait(&self) -> bool {
+        self.output.urgent() == 0 && self.outbox.is_empty() && self.env.loopback.len() == 0
+    }
+
     /// Control packets, and one turn for each socket that has one now.
     fn flush(&mut self, sink: &mut dyn Sink, budget: &mut usize) -> Flushed {
         let flushed = self.flush_outbox(sink, budget);

@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 pub(super) struct OutputQueue {
     turns: VecDeque<u32>,
     wanted: usize,
+    /// Those of `wanted` that cannot wait.
+    urgent: usize,
 }
 
 /// What the queue keeps with each socket.
@@ -16,6 +18,8 @@ pub(super) struct OutputMark {
     queued: bool,
     /// It wants to send. Without that its turn is passed over.
     wanted: bool,
+    /// It wants to send now.
+    urgent: bool,
 }
 
 impl OutputMark {
@@ -28,6 +32,15 @@ impl OutputMark {
 impl OutputQueue {
     /// Gives a socket a turn, unless it has one.
     pub(super) fn mark(&mut self, index: u32, mark: &mut OutputMark) {
+        self.mark_patient(index, mark);
+        if !mark.urgent {
+            mark.urgent = true;
+            self.urgent += 1;
+        }
+    }
+
+    /// Gives a socket a turn that may come late.
+    pub(super) fn mark_patient(&mut self, index: u32, mark: &mut OutputMark) {
         if !mark.wanted {
             mark.wanted = true;
             self.wanted += 1;
@@ -49,10 +62,8 @@ impl OutputQueue {
 
     /// The socket has nothing to send any more, or is gone.
     pub(super) fn clear(&mut self, mark: &mut OutputMark) {
-        if mark.wanted {
-            mark.wanted = false;
-            self.wanted -= 1;
-        }
+        self.wanted -= usize::from(std::mem::take(&mut mark.wanted));
+        self.urgent -= usize::from(std::mem::take(&mut mark.urgent));
     }
 
     /// Whose turn it is. The socket may be gone or content: ask [`take_turn`](OutputQueue::take_turn).
@@ -74,6 +85,11 @@ impl OutputQueue {
     /// Sockets that want to send.
     pub(super) const fn wanted(&self) -> usize {
         self.wanted
+    }
+
+    /// Sockets that want to send now.
+    pub(super) const fn urgent(&self) -> usize {
+        self.urgent
     }
 }
 
@@ -103,6 +119,19 @@ mod tests {
         assert_eq!((queue.turns.len(), queue.wanted()), (1, 0));
         assert_eq!(queue.pop(), Some(7));
         assert!(!OutputQueue::take_turn(&mut mark), "passed over");
+    }
+
+    #[test]
+    fn who_can_wait_is_not_urgent_until_it_cannot() {
+        let mut queue = OutputQueue::default();
+        let mut mark = OutputMark::default();
+        queue.mark_patient(3, &mut mark);
+        assert_eq!((queue.wanted(), queue.urgent()), (1, 0));
+        queue.mark(3, &mut mark);
+        queue.mark_patient(3, &mut mark);
+        assert_eq!((queue.wanted(), queue.urgent(), queue.turns()), (1, 1, 1));
+        queue.clear(&mut mark);
+        assert_eq!((queue.wanted(), queue.urgent()), (0, 0));
     }
 
     #[test]

@@ -114,9 +114,11 @@ impl Stack {
         }
     }
 
-    /// Reading may have made a window update due.
+    /// Reading may have made a window update due. It causes nothing else to send.
     fn after_read(&mut self, id: SocketId) {
-        self.mark_output(id);
+        if self.tcp(id).is_ok_and(|tcp| tcp.connection.owes_acknowledgment()) {
+            self.mark_output(id);
+        }
     }
 
     /// The socket may have something to send.

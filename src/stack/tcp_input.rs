@@ -72,7 +72,11 @@ impl Stack {
         let Socket::Tcp(tcp) = &mut entry.socket else { return };
         let mut cx = self.env.context();
         let reset = tcp.connection.handle_segment(&mut cx, &segment.header, &segment.meta, payload);
-        self.output.mark(index, &mut entry.output);
+        if tcp.connection.output_can_wait() {
+            self.output.mark_patient(index, &mut entry.output);
+        } else {
+            self.output.mark(index, &mut entry.output);
+        }
         if let Some(reset) = reset {
             self.answer(&segment.tuple, reset);
         }

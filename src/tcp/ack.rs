@@ -245,7 +245,7 @@ impl Connection {
 
     /// Room for `write`, announced once there is enough of it to be worth a wake-up.
     fn note_room(&mut self) {
-        if self.write_blocked && self.send_room() >= self.options.send_buffer / 3 {
+        if self.write_blocked && self.send_room() >= self.send_buffer() / 3 {
             self.write_blocked = false;
             self.events.writable = true;
         }

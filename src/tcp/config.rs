@@ -105,9 +105,9 @@ pub struct SocketOptions {
     pub keep_alive: Option<KeepAlive>,
     /// How long written data may stay unacknowledged (RFC 9293 3.9.1), instead of the retransmission limit.
     pub user_timeout: Option<Duration>,
-    /// Most bytes written and not yet acknowledged.
+    /// Most bytes written and not yet acknowledged. The room follows the congestion window up to here.
     pub send_buffer: usize,
-    /// Most bytes received and not yet read; the receive window.
+    /// Most bytes received and not yet read. The receive window follows what is read in a round trip up to here.
     pub receive_buffer: usize,
 }
 
@@ -117,8 +117,8 @@ impl Default for SocketOptions {
             nodelay: false,
             keep_alive: None,
             user_timeout: None,
-            send_buffer: 1024 * 1024,
-            receive_buffer: 1024 * 1024,
+            send_buffer: 4 * 1024 * 1024,
+            receive_buffer: 6 * 1024 * 1024,
         }
     }
 }

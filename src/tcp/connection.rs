@@ -11,6 +11,7 @@ use super::recovery::rack::{Rack, Reordering};
 use super::recovery::sent_log::SentLog;
 use super::recovery::tail_probe::TailProbe;
 use super::recovery::undo::Undo;
+use super::right_sizing::RightSizing;
 use super::rtt::RttEstimator;
 use super::timers::Timers;
 use super::window::ReceiveWindow;
@@ -44,11 +45,14 @@ pub(super) struct Incoming {
 }
 
 /// Things to send that are not data; each goes out with the next segment that can carry it, or alone.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pending {
     /// A SYN, or in SYN-RECEIVED a SYN-ACK.
     pub(super) syn: bool,
+    /// An acknowledgment that somebody waits for.
     pub(super) ack: bool,
+    /// An acknowledgment of data that came in order: due, but better late for more of it.
+    pub(super) routine_ack: bool,
     pub(super) reset: bool,
     /// A zero-window probe.
     pub(super) probe: bool,
@@ -101,6 +105,7 @@ pub struct Connection {
     pub(super) irs: SeqNumber,
     pub(super) rcv_nxt: SeqNumber,
     pub(super) window: ReceiveWindow,
+    pub(super) right_sizing: RightSizing,
     /// Last.ACK.sent (RFC 7323 4.3).
     pub(super) last_ack_sent: SeqNumber,
     /// Bytes received since then.
@@ -221,6 +226,7 @@ impl Connection {
 
     /// Changes the socket's options; takes effect with the next [`poll_transmit`](Self::poll_transmit).
     pub fn set_options(&mut self, options: Arc<SocketOptions>) {
+        self.right_sizing.limit(options.receive_buffer);
         self.options = options;
         self.keep_alive_probes = 0;
         self.timers.keep_alive.clear();
@@ -261,6 +267,19 @@ impl Connection {
         if self.state.is_synchronised() && self.is_probing() { self.snd_una } else { self.snd_nxt }
     }
 
+    /// Whether there is nothing to send but, at most, an acknowledgment of data that came in order. While more packets
+    /// lie in the device it may wait for them: the sender has them under way already, and one that stands for many
+    /// costs both sides less.
+    pub fn output_can_wait(&self) -> bool {
+        let routine = Pending { routine_ack: self.pending.routine_ack, ..Pending::default() };
+        self.outgoing.is_none() && self.pending == routine
+    }
+
+    /// Whether an acknowledgment is owed that somebody waits for: of a gap, of a probe, of a window that has opened.
+    pub fn owes_acknowledgment(&self) -> bool {
+        self.pending.ack
+    }
+
     /// Octets of sequence space between SND.UNA and SND.NXT.
     pub(super) fn in_flight(&self) -> u32 {
         self.snd_nxt - self.snd_una
@@ -282,7 +301,7 @@ impl Connection {
             .incoming
             .as_ref()
             .map_or(0, |incoming| incoming.queue.pinned() + incoming.reassembly.pinned());
-        self.options.receive_buffer.saturating_sub(pinned)
+        self.right_sizing.size().saturating_sub(pinned)
     }
 
     /// Gives the boxes back once they hold nothing.

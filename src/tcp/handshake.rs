@@ -80,7 +80,7 @@ impl Connection {
 
     /// The window that a SYN announces: never scaled.
     pub(super) fn syn_window(&self) -> u16 {
-        u16::try_from(self.options.receive_buffer).unwrap_or(u16::MAX)
+        u16::try_from(self.right_sizing.size()).unwrap_or(u16::MAX)
     }
 
     /// The shift that a SYN offers; that of a SYN-ACK only if the peer offered one (RFC 7323 1.3).

@@ -11,7 +11,7 @@ use crate::time::{Duration, Instant};
 use crate::wire::{SendOutcome, SeqNumber, TcpHeader};
 
 /// The timestamp clock cannot measure less than its own tick.
-const TICK: Duration = Duration::from_millis(1);
+pub(super) const TICK: Duration = Duration::from_millis(1);
 
 impl Connection {
     /// What an acknowledgment says of the time at which the segments were sent that it covers.

@@ -25,6 +25,7 @@ mod output;
 mod reassembly;
 mod recovery;
 mod reset;
+mod right_sizing;
 mod rtt;
 mod segments;
 mod spurious;

@@ -6,6 +6,7 @@ use super::ecn::EcnState;
 use super::half_open::WINDOW_SHIFT;
 use super::recovery::rack::Reordering;
 use super::recovery::tail_probe::TailProbe;
+use super::right_sizing::RightSizing;
 use super::rtt::RttEstimator;
 use super::timers::Timers;
 use super::window::ReceiveWindow;
@@ -63,6 +64,7 @@ impl Connection {
             irs: SeqNumber(0),
             rcv_nxt: SeqNumber(0),
             window: ReceiveWindow::default(),
+            right_sizing: RightSizing::new(open.options.receive_buffer),
             last_ack_sent: SeqNumber(0),
             unacknowledged: 0,
             quick_acks: QUICK_ACKS,
@@ -111,6 +113,7 @@ impl Connection {
         self.last_ack_sent = self.rcv_nxt;
         self.snd_wl1 = irs;
         self.window = ReceiveWindow::new(self.rcv_nxt, window, 0);
+        self.right_sizing.start(cx.now, self.rcv_nxt);
         self.last_received = cx.now;
     }
 

@@ -71,7 +71,7 @@ impl Connection {
         } else if self.pending.keep_alive {
             Some(Action::KeepAlive)
         } else {
-            self.pending.ack.then_some(Action::Acknowledge)
+            (self.pending.ack || self.pending.routine_ack).then_some(Action::Acknowledge)
         }
     }
 

@@ -214,13 +214,14 @@ impl Connection {
         self.last_ack_sent = self.rcv_nxt;
         self.unacknowledged = 0;
         self.pending.ack = false;
+        self.pending.routine_ack = false;
         self.duplicate = None;
         self.timers.delayed_ack.clear();
     }
 
     /// A header of the synchronised states: acknowledgment, window, timestamps, SACK.
     pub(super) fn header(&mut self, now: Instant, seq: SeqNumber, flags: TcpFlags) -> TcpHeader {
-        let (room, buffer) = (self.receive_room(), self.options.receive_buffer);
+        let (room, buffer) = (self.receive_room(), self.right_sizing.size());
         let window = self.window.announce(self.rcv_nxt, room, buffer, self.mss);
         TcpHeader {
             seq,

@@ -3,6 +3,7 @@
 
 use super::connection::{Arrival, Connection};
 use super::input::{NEXT, Step};
+use super::loss::TICK;
 use super::{Context, Error, State, reset_for};
 use crate::wire::SeqNumber;
 
@@ -25,6 +26,7 @@ impl Connection {
         let seq = arrival.seq;
         if seq == self.rcv_nxt {
             let filled_gap = self.deliver(cx, arrival);
+            self.size_window(cx, arrival);
             self.acknowledge_text(cx, len, filled_gap);
         } else {
             self.set_aside(cx, arrival);
@@ -48,6 +50,17 @@ impl Connection {
         waited
     }
 
+    /// Lets the window follow what the application takes in a round trip.
+    fn size_window(&mut self, cx: &Context<'_>, arrival: &Arrival<'_>) {
+        if self.right_sizing.is_due(cx.now) {
+            // As the receiver measures it: from our last timestamp to what it drew. Else what the handshake has seen.
+            let rtt = self.echoed_rtt(arrival).or(self.rtt.srtt()).unwrap_or_default().max(TICK);
+            let unread = self.incoming.as_ref().map_or(0, |incoming| incoming.queue.len());
+            let taken = self.rcv_nxt - unread as u32;
+            self.right_sizing.measure(cx.now, rtt, taken, self.options.receive_buffer);
+        }
+    }
+
     /// Out of order: kept for later, and acknowledged at once, so that the peer sees the gap (RFC 5681 4.2).
     fn set_aside(&mut self, cx: &mut Context<'_>, arrival: &mut Arrival<'_>) {
         let room = self.receive_room();
@@ -65,15 +78,17 @@ impl Connection {
     }
 
     /// Delayed acknowledgment, counted in bytes: due at twice the peer's segment size (RFC 9293 3.8.6.3). It goes out
-    /// when the turn ends, so that a turn's segments draw one.
+    /// with the next output, so that what is read until then draws one.
     fn acknowledge_text(&mut self, cx: &mut Context<'_>, len: u32, at_once: bool) {
         self.unacknowledged += len;
         if self.quick_acks > 0 {
             // The peer is in its first windows and needs every acknowledgment to open them.
             self.quick_acks -= 1;
             self.pending.ack = true;
-        } else if at_once || self.unacknowledged >= 2 * u32::from(self.rcv_mss) {
+        } else if at_once {
             self.pending.ack = true;
+        } else if self.unacknowledged >= 2 * u32::from(self.rcv_mss) {
+            self.pending.routine_ack = true;
         } else {
             self.delay_ack(cx.now, cx.config.delayed_ack);
         }

@@ -1,7 +1,8 @@
 //! The application's calls (RFC 9293 3.9.1, 3.10.2–3.10.6).
 
+use super::congestion::CongestionControl;
 use super::connection::Connection;
-use super::{Context, Error, State};
+use super::{Context, Error, State, right_sizing};
 use crate::buffer::{Chunk, Pool};
 
 impl Connection {
@@ -59,7 +60,7 @@ impl Connection {
 
     /// Reading has freed memory: the peer hears of it if that is worth a segment.
     fn after_read(&mut self) {
-        let (room, buffer) = (self.receive_room(), self.options.receive_buffer);
+        let (room, buffer) = (self.receive_room(), self.right_sizing.size());
         if self.state.can_receive() && self.window.update_is_due(self.rcv_nxt, room, buffer, self.mss) {
             self.pending.ack = true;
         }
@@ -121,7 +122,12 @@ impl Connection {
 
     /// Bytes that [`write`](Self::write) would take now, were the connection open.
     pub fn send_room(&self) -> usize {
-        self.options.send_buffer.saturating_sub(self.queued())
+        self.send_buffer().saturating_sub(self.queued())
+    }
+
+    /// Bytes that may be written and unacknowledged.
+    pub(super) fn send_buffer(&self) -> usize {
+        right_sizing::send_buffer(self.congestion.cwnd(), self.options.send_buffer)
     }
 
     /// Whether [`read`](Self::read) would not block.

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use super::*;
+use crate::driver::shard::PACKET_BUDGET;
 use crate::driver::{Direction, Instant, Waiters};
 
 #[test]
@@ -66,20 +67,66 @@ fn a_device_that_a_thread_has_filled_since_the_turn_is_waited_for() {
     assert_eq!(bench.client.deadline(), None, "now whoever drives it knows");
 }
 
+/// A connection whose client may have 50 kB under way, and that many packets of 500 bytes waiting for the server.
+fn backlog(bench: &mut Bench, packets: usize) -> (SocketId, SocketId) {
+    let (here, there) = bench.connection();
+    let (client, server) = (bench.client.shared().clone(), bench.server.shared().clone());
+    let (mut left, mut arrived) = (300_000, 0);
+    while arrived < 300_000 {
+        // The first segments are acknowledged one by one.
+        let size = if arrived < 20_000 { 1_000 } else { left };
+        left -= client.with_socket(here, |stack| stack.write(here, &vec![0; size]).unwrap_or(0));
+        bench.settle();
+        arrived += server.with_socket(there, |stack| stack.read(there, &mut [0; 65_536])).unwrap_or(0);
+        bench.settle();
+    }
+    for _ in 0..packets {
+        assert_eq!(client.with_socket(here, |stack| stack.write(here, &[1; 500])), Ok(500));
+    }
+    (here, there)
+}
+
+fn segments_sent(shard: &Shard) -> u64 {
+    shard.shared().with(|stack| stack.counters().tcp.segments_sent)
+}
+
 #[test]
-fn a_turn_reads_what_one_acknowledgment_may_cover() {
+fn an_acknowledgment_waits_while_there_is_more_to_read() {
+    let mut bench = Bench::new();
+    backlog(&mut bench, 100);
+    let sent = segments_sent(&bench.server);
+    let now = bench.server.shared().now();
+    assert!(bench.server.turn(now).more, "64 of 100 packets are read");
+    assert_eq!(segments_sent(&bench.server), sent);
+    turn(&mut bench.server);
+    assert_eq!(segments_sent(&bench.server), sent + 1, "one for all");
+}
+
+#[test]
+fn data_does_not_wait_for_what_is_to_be_read() {
+    let mut bench = Bench::new();
+    let (_, there) = backlog(&mut bench, 100);
+    let sent = segments_sent(&bench.server);
+    bench.server.shared().with(|stack| stack.write(there, b"now")).unwrap();
+    let now = bench.server.shared().now();
+    assert!(bench.server.turn(now).more);
+    assert_eq!(segments_sent(&bench.server), sent + 1);
+}
+
+#[test]
+fn a_turn_reads_so_many_packets_and_no_more() {
     let mut bench = Bench::new();
     let shared = bench.server.shared().clone();
     let socket = shared.with(|stack| stack.udp_bind(address())).unwrap();
     let from = bench.client.shared().with(|stack| stack.udp_bind("10.9.0.1:5".parse().unwrap())).unwrap();
     let sender = bench.client.shared();
-    for _ in 0..20 {
+    for _ in 0..PACKET_BUDGET + 4 {
         sender.with_socket(from, |stack| stack.udp_send_to(from, b"x", address())).unwrap();
     }
     let now = shared.now();
     assert!(bench.server.turn(now).more);
     let read = || shared.with(|stack| stack.udp_recv_from(socket, &mut [0; 8])).is_ok();
-    assert_eq!(std::iter::repeat_with(read).take_while(|read| *read).count(), 16);
+    assert_eq!(std::iter::repeat_with(read).take_while(|read| *read).count(), PACKET_BUDGET);
 }
 
 #[test]

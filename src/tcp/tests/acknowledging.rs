@@ -151,3 +151,37 @@ fn rfc_2883_5_a_senders_duplicate_blocks_mark_nothing() {
     rig.recv_nothing();
     assert_eq!(rig.counters.fast_recoveries, 0);
 }
+
+#[test]
+fn only_the_acknowledgment_of_data_in_order_can_wait() {
+    let busy = || {
+        let mut rig = Rig::established();
+        for i in 0..40 {
+            rig.send(ack(1 + i * 1_000, 1), &[0; 1_000]); // beyond the first windows
+        }
+        rig.sent.clear();
+        assert!(rig.connection.output_can_wait(), "nothing to send");
+        rig
+    };
+    let mut rig = busy();
+    for i in 40..44 {
+        rig.send_quietly(ack(1 + i * 1_000, 1), &[0; 1_000]);
+    }
+    assert!(rig.connection.output_can_wait());
+    rig.transmit();
+    rig.recv_ack(44_001);
+    rig.recv_nothing();
+
+    let mut rig = busy();
+    rig.send_quietly(ack(41_001, 1), &[0; 1_000]);
+    assert!(!rig.connection.output_can_wait(), "a gap");
+    let mut rig = busy();
+    rig.send_quietly(ack(1, 1), &[0; 1_000]);
+    assert!(!rig.connection.output_can_wait(), "a duplicate");
+    let mut rig = busy();
+    rig.send_quietly(segment(40_001, 1, FIN | ACK), b"");
+    assert!(!rig.connection.output_can_wait(), "the end");
+    let mut rig = busy();
+    rig.with(|connection, cx| connection.write(cx.pool, b"data")).unwrap();
+    assert!(!rig.connection.output_can_wait(), "data");
+}

@@ -180,6 +180,32 @@ fn rfc_9293_3_8_6_a_lost_window_update_is_repeated_to_the_probe() {
     assert_eq!(rig.recv_ack(4_002).header.window, 3_999, "taken, and the window is told once more");
 }
 
+/// Round trips of 10 ms, in each of which the peer sends all that the window allows, up to 40 kB more than before.
+fn window_after(round_trips: u32, reads: bool) -> u32 {
+    let offer = TcpOptions { window_scale: Some(7), ..TcpOptions::default() };
+    let mut rig = Rig::established_with(SocketOptions::default(), offer);
+    let mut sent = 0;
+    for round in 1..=round_trips {
+        let window = rig.info().rcv_wnd;
+        for _ in 0..window.min(round * 40_000) / 1_000 {
+            rig.send(ack(1 + sent, 1), &[0; 1_000]);
+            sent += 1_000;
+        }
+        while reads && rig.read().is_ok() {}
+        rig.transmit();
+        rig.advance(ms(10));
+    }
+    rig.info().rcv_wnd
+}
+
+#[test]
+fn the_window_follows_what_is_read_in_a_round_trip() {
+    assert!(window_after(1, true) <= 65_536);
+    let later = window_after(8, true);
+    assert!(later >= 320_000, "{later} bytes are left when the peer has sent its 320 kB");
+    assert!(window_after(8, false) < 1_000, "what nobody reads stays within the first window");
+}
+
 /// SHLD-14. Whatever arrives and is read or not, in small or in large pieces. A scaled window can only be told in
 /// units: the same edge looks different by less than one from another RCV.NXT (RFC 7323 2.4).
 #[test]
