@@ -37,6 +37,8 @@ pub struct Config {
     pub initial_window: u32,
     /// How new connections control congestion.
     pub congestion: Algorithm,
+    /// Whether data leaves in bursts of at most a millisecond, spread over the round-trip. Off by default.
+    pub pacing: bool,
     /// Explicit congestion notification.
     pub ecn: EcnMode,
     /// How long an acknowledgment may wait for company (RFC 9293 3.8.6.3 allows 500 ms).
@@ -61,6 +63,7 @@ impl Default for Config {
             max_rto: Duration::from_secs(120),
             initial_window: 10,
             congestion: Algorithm::default(),
+            pacing: false,
             ecn: EcnMode::default(),
             delayed_ack: Duration::from_millis(40),
             syn_retries: 6,

@@ -148,6 +148,7 @@ pub struct Connection {
     /// What the last reduction of the window can be undone with, until it is known to have been due.
     pub(super) undo: Option<Box<Undo>>,
     pub(super) ecn: EcnState,
+    pub(super) paced: bool,
     /// Congestion control kept us from sending when SND.NXT was here.
     pub(super) cwnd_limited_at: Option<SeqNumber>,
     pub(super) timers: Timers,

@@ -22,6 +22,7 @@ mod isn;
 mod loss;
 mod opening;
 mod output;
+mod pacing;
 mod reassembly;
 mod recovery;
 mod reset;

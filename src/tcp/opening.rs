@@ -91,6 +91,7 @@ impl Connection {
             congestion: Controller::new(cx.config.congestion, u32::from(open.mss)),
             undo: None,
             ecn: EcnState::default(),
+            paced: cx.config.pacing,
             cwnd_limited_at: None,
             timers: Timers::default(),
             retries: 0,

@@ -31,6 +31,7 @@ impl Connection {
     /// Sends what may be sent now.
     pub fn poll_transmit(&mut self, cx: &mut Context<'_>, sink: &mut dyn SegmentSink) -> Transmit {
         self.restart_after_idle(cx);
+        self.timers.pace.take_due(cx.now);
         for _ in 0..BUDGET {
             let Some(action) = self.next_action() else {
                 self.note_cwnd_limit();
@@ -85,7 +86,7 @@ impl Connection {
         }
         let one = hole.len.min(u32::from(hole.size.min(self.snd_mss)));
         let room = self.cwnd_room();
-        if room < one {
+        if room < one || self.waits_for_pace() {
             return self.pending.retransmit.then_some(Hole { len: one, ..hole });
         }
         let len = hole.len.min(room).min(self.burst());
@@ -98,7 +99,7 @@ impl Connection {
     fn next_new_data(&self) -> Option<Action> {
         let unsent = self.unsent();
         let fin = self.fin_queued && !self.fin_sent;
-        if unsent == 0 && !fin {
+        if (unsent == 0 && !fin) || self.waits_for_pace() {
             return None;
         }
         let window = self.window_room();
@@ -153,7 +154,8 @@ impl Connection {
         if self.ecn.owes_cwr() {
             return mss; // CWR goes out alone: on a super-packet every segment would carry it
         }
-        let most = (self.congestion.cwnd() / 2).min(MAX_PAYLOAD);
+        let paced = self.paced_burst().unwrap_or(u32::MAX);
+        let most = (self.congestion.cwnd() / 2).min(MAX_PAYLOAD).min(paced);
         (most / mss * mss).max(mss)
     }
 

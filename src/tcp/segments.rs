@@ -104,6 +104,7 @@ impl Connection {
         let outcome = sink.send(&segment);
         if outcome != SendOutcome::Full {
             self.note_marking_sent(marking);
+            self.pace(cx.now, sent);
             self.after_send(cx);
         }
         (outcome, sent)

@@ -21,6 +21,7 @@ impl Connection {
         if self.timers.delayed_ack.take_due(cx.now) {
             self.pending.ack = true;
         }
+        self.timers.pace.take_due(cx.now); // what waited for it goes out now
         // A probe goes before a time-out that is due at the same moment, and puts it off (RFC 8985 7.3).
         if self.timers.loss.take_due(cx.now) {
             self.on_loss_timer(cx);

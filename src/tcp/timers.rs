@@ -69,6 +69,8 @@ pub(super) struct Timers {
     /// Set only while the retransmission timer is.
     pub(super) loss: Deadline,
     pub(super) loss_purpose: LossTimer,
+    /// When the next data may leave, if sending is paced.
+    pub(super) pace: Deadline,
     pub(super) delayed_ack: Deadline,
     pub(super) keep_alive: Deadline,
     /// FIN-WAIT-2 of a connection that the application has let go.
@@ -78,6 +80,12 @@ pub(super) struct Timers {
 impl Timers {
     /// The earliest of them.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.retransmit.min(self.loss).min(self.delayed_ack).min(self.keep_alive).min(self.linger).at()
+        self.retransmit
+            .min(self.loss)
+            .min(self.pace)
+            .min(self.delayed_ack)
+            .min(self.keep_alive)
+            .min(self.linger)
+            .at()
     }
 }

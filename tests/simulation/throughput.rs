@@ -5,7 +5,7 @@
 use longwire::device::LinkConfig;
 use longwire::sim::{HostConfig, Trace, World};
 use longwire::stack::Error;
-use longwire::tcp::{Algorithm, EcnMode, SocketOptions};
+use longwire::tcp::{Algorithm, Config, EcnMode, SocketOptions};
 use longwire::time::Duration;
 
 use crate::pair::{CLIENT, Pair, SERVER, config};
@@ -16,18 +16,17 @@ const SEEDS: u64 = 2;
 const SECONDS: u64 = 10;
 
 /// Mbit/s from the client to the server over a link, mean of some seeds; and all that was sent again.
-fn goodput(algorithm: Algorithm, there: &str, back: &str) -> (f64, u64) {
-    let runs = (0..SEEDS).map(|seed| goodput_of(seed, algorithm, there, back));
+fn goodput(config: &Config, there: &str, back: &str) -> (f64, u64) {
+    let runs = (0..SEEDS).map(|seed| goodput_of(seed, config, there, back));
     let (rates, again) = runs.fold((0.0, 0), |sum, run| (sum.0 + run.0, sum.1 + run.1));
     (rates / SEEDS as f64, again)
 }
 
-fn goodput_of(seed: u64, algorithm: Algorithm, there: &str, back: &str) -> (f64, u64) {
+fn goodput_of(seed: u64, tcp: &Config, there: &str, back: &str) -> (f64, u64) {
     let mut world = World::new(seed, Trace::hash_only());
     for host in [CLIENT, SERVER] {
         let mut config = config(host);
-        config.tcp.congestion = algorithm;
-        config.tcp.ecn = EcnMode::Always;
+        config.tcp = Config { ecn: EcnMode::Always, ..tcp.clone() };
         world.add_host(HostConfig::new(config));
     }
     let [there, back]: [LinkConfig; 2] = [there, back].map(|link| link.parse().unwrap());
@@ -75,8 +74,16 @@ fn cubic(rtt: f64, loss: f64) -> f64 {
 
 #[track_caller]
 fn at_least(least: f64, algorithm: Algorithm, there: &str, back: &str) -> u64 {
-    let (reached, again) = goodput(algorithm, there, back);
-    println!("{algorithm:?}, {there}, back {back}: {reached:.2} Mbit/s, at least {least:.2} wanted");
+    at_least_with(least, &Config { congestion: algorithm, ..Config::default() }, there, back)
+}
+
+#[track_caller]
+fn at_least_with(least: f64, config: &Config, there: &str, back: &str) -> u64 {
+    let (reached, again) = goodput(config, there, back);
+    println!(
+        "{:?}, {there}, back {back}: {reached:.2} Mbit/s, at least {least:.2} wanted",
+        config.congestion
+    );
     assert!(reached >= least, "{reached:.2} of {least:.2} Mbit/s");
     again
 }
@@ -112,4 +119,13 @@ fn a_queue_of_one_bandwidth_delay_product_is_kept_busy() {
 fn marks_take_the_place_of_losses() {
     let there = "delay=10ms,rate=100mbit,queue=1MiB,ecn=128KiB";
     assert_eq!(at_least(90.0, Algorithm::Cubic, there, "delay=10ms"), 0, "sent again");
+}
+
+/// A queue of a tenth of the bandwidth-delay product: bursts overflow it sooner than paced data.
+#[test]
+fn pacing_gets_by_with_a_short_queue() {
+    let there = "delay=10ms,rate=100mbit,queue=24KiB";
+    let (bursts, _) = goodput(&Config::default(), there, "delay=10ms");
+    let paced = Config { pacing: true, ..Config::default() };
+    at_least_with(1.05 * bursts, &paced, there, "delay=10ms");
 }

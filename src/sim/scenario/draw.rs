@@ -132,6 +132,7 @@ fn tcp_config(rng: &mut Rng, harshness: Harshness) -> TcpConfig {
         max_rto: Duration::from_secs(*pick(rng, &[5, 60, 120])),
         delayed_ack: Duration::from_millis(*pick(rng, &[0, 40, 40, 200])),
         congestion: *pick(rng, &[Algorithm::Cubic, Algorithm::Cubic, Algorithm::NewReno]),
+        pacing: rng.u8(0..4) == 0,
         ecn: *pick(rng, &[EcnMode::Off, EcnMode::OnRequest, EcnMode::Always]),
         syn_retries: if patient { 14 } else { 8 },
         syn_ack_retries: if patient { 14 } else { 8 },

@@ -12,6 +12,7 @@ mod giving_up;
 mod half_close;
 mod opening;
 mod options;
+mod pacing;
 mod rack;
 mod receiving;
 mod recovering;

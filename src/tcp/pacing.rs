@@ -1,0 +1,45 @@
+//! Pacing: data leaves in bursts of at most a millisecond, spread over the round-trip, instead of whatever an
+//! acknowledgment lets out at once.
+
+use super::congestion::CongestionControl;
+use super::connection::Connection;
+use crate::time::{Duration, Instant};
+
+/// The rate is this many percent of a window in each round-trip: slow start has to fill the next window in time, and
+/// congestion avoidance has to be able to grow. Linux paces alike.
+const SLOW_START_PERCENT: u64 = 200;
+const AVOIDANCE_PERCENT: u64 = 120;
+/// Longest burst.
+const BURST: Duration = Duration::from_millis(1);
+
+impl Connection {
+    /// Bytes a second; `None` if sending is not paced, or nothing was measured yet.
+    fn pacing_rate(&self) -> Option<u64> {
+        let srtt = self.rtt.srtt().filter(|_| self.paced)?;
+        let window = u64::from(self.congestion.cwnd());
+        let slow_start = self.congestion.cwnd() < self.congestion.ssthresh();
+        let percent = if slow_start { SLOW_START_PERCENT } else { AVOIDANCE_PERCENT };
+        let micros = u64::try_from(srtt.as_micros()).unwrap_or(u64::MAX).max(1);
+        Some((window * percent * 10_000 / micros).max(1))
+    }
+
+    /// Most bytes that may leave at once, a segment at least.
+    pub(super) fn paced_burst(&self) -> Option<u32> {
+        let rate = self.pacing_rate()?;
+        let bytes = u128::from(rate) * BURST.as_nanos() / 1_000_000_000;
+        Some(u32::try_from(bytes).unwrap_or(u32::MAX))
+    }
+
+    /// Data has been sent: the next may follow once this would have left at the rate.
+    pub(super) fn pace(&mut self, now: Instant, octets: u32) {
+        if let Some(rate) = self.pacing_rate() {
+            let nanos = u64::from(octets) * 1_000_000_000 / rate;
+            self.timers.pace.set(now + Duration::from_nanos(nanos));
+        }
+    }
+
+    /// Whether data has to wait for its turn.
+    pub(super) fn waits_for_pace(&self) -> bool {
+        self.timers.pace.is_set()
+    }
+}
