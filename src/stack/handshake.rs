@@ -11,6 +11,9 @@ use super::{Chunk, Stack};
 use crate::tcp::{Connection, EcnMode, HalfOpen, HalfOpenReply, HalfOpenTimeout, Open};
 use crate::wire::SeqNumber;
 
+/// Least segment size that a socket can ask for: below it headers are most of what is sent.
+const MIN_SEGMENT: u16 = 48;
+
 impl Stack {
     /// Answers a SYN, if the listener's limits allow it. `old` is an earlier connection between the same ends, in
     /// TIME-WAIT, whose place the new one takes (RFC 6191); a SYN that is refused leaves it there.
@@ -42,11 +45,15 @@ impl Stack {
     fn answer_syn(&mut self, listener: u32, segment: &Segment, floor: Option<SeqNumber>) {
         let Segment { header: syn, tuple, tag, .. } = segment;
         let Some(listening) = listener_at(&mut self.sockets, listener) else { return };
-        let window = listening.options.receive_buffer;
+        let options = Arc::clone(&listening.options);
+        let window = options.receive_buffer;
         let position = listening.syn_queue.len() as u32;
-        let open = self.open(tuple, floor, Arc::clone(&self.socket_options));
+        let open = self.open(tuple, floor, options);
         let mut half = HalfOpen::new(syn, open.iss, open.timestamp_offset, open.mss, window);
         half.ecn &= self.env.config.tcp.ecn != EcnMode::Off;
+        if !self.env.config.tcp.timestamps {
+            half.ts_recent = None; // offered, and not accepted (RFC 7323 3.2)
+        }
         let syn_ack = half.syn_ack(self.env.now);
         let index = self.half_open.insert(HalfOpenEntry { half, tuple: *tuple, listener, position }).index;
         if let Some(listening) = listener_at(&mut self.sockets, listener) {
@@ -68,10 +75,11 @@ impl Stack {
             IpAddr::V4(_) => (40, 536),
             IpAddr::V6(_) => (60, 1220),
         };
+        let device = u16::try_from(self.env.config.mtu.saturating_sub(headers)).unwrap_or(u16::MAX);
         Open {
             iss: isn.max(floor),
             timestamp_offset: self.isn.timestamp_offset(addresses, *local_port, *remote_port),
-            mss: u16::try_from(self.env.config.mtu.saturating_sub(headers)).unwrap_or(u16::MAX),
+            mss: options.max_segment.map_or(device, |most| most.max(MIN_SEGMENT).min(device)),
             default_mss,
             options,
         }

@@ -83,7 +83,7 @@ pub use crate::tcp::Error;
 #[doc(no_inline)]
 pub use crate::{
     buffer::{Chunk, Pool},
-    tcp::{Algorithm, Config as TcpConfig, EcnMode, KeepAlive, SocketOptions, State, TcpInfo},
+    tcp::{Algorithm, Config as TcpConfig, EcnMode, KeepAlive, PathState, SocketOptions, State, TcpInfo},
     time::{Duration, Instant},
     wire::{OutPacket, PacketMeta, SendOutcome, Sink},
 };

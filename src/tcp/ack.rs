@@ -24,7 +24,10 @@ impl Connection {
         // RFC 5961 5.2: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT
         if segment.ack.gt(self.snd_nxt) || segment.ack.lt(self.snd_una - self.max_snd_wnd) {
             cx.counters.bad_ack += 1;
-            self.challenge(cx);
+            // Nobody said at once: an honest peer's next segment, or its retransmission, draws the same answer.
+            if self.may_challenge(cx) {
+                self.delay_ack(cx.now, cx.config.delayed_ack);
+            }
             return DROP;
         }
         if segment.ack.ge(self.snd_una) {

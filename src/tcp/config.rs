@@ -33,6 +33,8 @@ pub struct Config {
     pub min_rto: Duration,
     /// Greatest retransmission time-out (RFC 6298 2.5).
     pub max_rto: Duration,
+    /// Whether connections use timestamps, if the peer does (RFC 7323 3).
+    pub timestamps: bool,
     /// Initial window in segments (RFC 6928).
     pub initial_window: u32,
     /// How new connections control congestion.
@@ -61,6 +63,7 @@ impl Default for Config {
             msl: Duration::from_secs(30),
             min_rto: Duration::from_millis(200),
             max_rto: Duration::from_secs(120),
+            timestamps: true,
             initial_window: 10,
             congestion: Algorithm::default(),
             pacing: false,
@@ -108,6 +111,9 @@ pub struct SocketOptions {
     pub keep_alive: Option<KeepAlive>,
     /// How long written data may stay unacknowledged (RFC 9293 3.9.1), instead of the retransmission limit.
     pub user_timeout: Option<Duration>,
+    /// Most bytes a segment carries, in either direction, options not counted; `None`: what the device's MTU allows. It
+    /// is announced as our MSS, so it has to be set before the connection begins.
+    pub max_segment: Option<u16>,
     /// Most bytes written and not yet acknowledged. The room follows the congestion window up to here.
     pub send_buffer: usize,
     /// Most bytes received and not yet read. The receive window follows what is read in a round trip up to here.
@@ -120,6 +126,7 @@ impl Default for SocketOptions {
             nodelay: false,
             keep_alive: None,
             user_timeout: None,
+            max_segment: None,
             send_buffer: 4 * 1024 * 1024,
             receive_buffer: 6 * 1024 * 1024,
         }

@@ -15,7 +15,7 @@ use super::right_sizing::RightSizing;
 use super::rtt::RttEstimator;
 use super::timers::Timers;
 use super::window::ReceiveWindow;
-use super::{Context, Error, Events, SocketOptions, State, TcpInfo, TimeWait};
+use super::{Context, Error, Events, PathState, SocketOptions, State, TcpInfo, TimeWait};
 use crate::buffer::{ReceiveQueue, SendQueue};
 use crate::time::{Duration, Instant};
 use crate::wire::{SeqNumber, TcpHeader};
@@ -246,6 +246,11 @@ impl Connection {
             snd_wnd: self.snd_wnd,
             rcv_wnd: self.window.size(self.rcv_nxt),
             snd_mss: self.snd_mss,
+            advertised_mss: self.mss,
+            rcv_mss: self.rcv_mss,
+            path: self.path_state(),
+            sacked: self.outgoing.as_ref().map_or(0, |outgoing| outgoing.log.sacked()),
+            lost: self.outgoing.as_ref().map_or(0, |outgoing| outgoing.log.lost()),
             send_queue: self.queued(),
             receive_queue: self.incoming.as_ref().map_or(0, |incoming| incoming.queue.len()),
             in_flight: self.in_flight(),
@@ -254,6 +259,17 @@ impl Connection {
             timestamps: self.timestamps,
             sack: self.sack,
             window_scale: self.window_scaling.then_some((WINDOW_SHIFT, self.snd_shift)),
+        }
+    }
+
+    fn path_state(&self) -> PathState {
+        let Some(outgoing) = &self.outgoing else { return PathState::Open };
+        let recovery = &outgoing.recovery;
+        match (recovery.is_open(), recovery.is_fast()) {
+            (true, _) if recovery.dup_acks() > 0 || outgoing.log.sacked() > 0 => PathState::Disorder,
+            (true, _) => PathState::Open,
+            (_, true) => PathState::Recovery,
+            _ => PathState::Loss,
         }
     }
 

@@ -44,7 +44,9 @@ impl Connection {
         let window = self.syn_window();
         self.synchronise(cx, segment.seq, u32::from(window));
         let options = &segment.options;
-        let ts_recent = options.timestamps.map(|timestamps| timestamps.value);
+        // What we did not offer the peer must not answer (RFC 7323 3.2).
+        let ts_recent =
+            options.timestamps.filter(|_| cx.config.timestamps).map(|timestamps| timestamps.value);
         self.negotiate(options.mss, options.window_scale, options.sack_permitted, ts_recent, cx.now);
         self.snd_wnd = u32::from(segment.window); // never scaled in a SYN (RFC 7323 2.2)
         self.max_snd_wnd = self.snd_wnd;

@@ -3,6 +3,20 @@
 use super::State;
 use crate::time::Duration;
 
+/// What the sender believes of the path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PathState {
+    /// Nothing is known to be lost.
+    #[default]
+    Open,
+    /// Something has arrived out of order or is missing; nothing was sent again yet.
+    Disorder,
+    /// Fast recovery.
+    Recovery,
+    /// Recovery after a retransmission time-out.
+    Loss,
+}
+
 /// A snapshot of a connection, with what `ss -i` shows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TcpInfo {
@@ -26,6 +40,16 @@ pub struct TcpInfo {
     pub rcv_wnd: u32,
     /// Effective send MSS in bytes, options not counted.
     pub snd_mss: u16,
+    /// The MSS that we announced, in bytes.
+    pub advertised_mss: u16,
+    /// The largest segment that the peer has sent, in bytes.
+    pub rcv_mss: u16,
+    /// What the sender believes of the path.
+    pub path: PathState,
+    /// Bytes under way that the peer has told of by SACK.
+    pub sacked: u32,
+    /// Bytes under way that count as lost and were not sent again yet.
+    pub lost: u32,
     /// Bytes written and not acknowledged.
     pub send_queue: usize,
     /// Bytes received and not read.

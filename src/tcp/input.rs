@@ -173,14 +173,19 @@ impl Connection {
     /// A challenge ACK, limited by a clock of the connection's own (RFC 5961 10): a limit shared between connections
     /// would tell an attacker about others (CVE-2016-5696).
     pub(super) fn challenge(&mut self, cx: &mut Context<'_>) {
+        self.pending.ack |= self.may_challenge(cx);
+    }
+
+    /// Whether the limit allows a challenge now; it counts as sent.
+    pub(super) fn may_challenge(&mut self, cx: &mut Context<'_>) -> bool {
         let due = self.last_challenge.is_none_or(|last| cx.now - last >= cx.config.challenge_ack_interval);
         if due {
             self.last_challenge = Some(cx.now);
-            self.pending.ack = true;
             cx.counters.challenge_acks += 1;
         } else {
             cx.counters.challenge_acks_limited += 1;
         }
+        due
     }
 
     /// RFC 7323 5.3 R1: an older timestamp than the newest in order is one of an earlier time.

@@ -43,7 +43,7 @@ pub use connection::Connection;
 pub use counters::Counters;
 pub use error::Error;
 pub use half_open::{HalfOpen, HalfOpenReply, HalfOpenTimeout};
-pub use info::TcpInfo;
+pub use info::{PathState, TcpInfo};
 pub use interface::{Context, Events, Open, OutSegment, SegmentMeta, SegmentSink, Transmit};
 pub use isn::IsnGenerator;
 pub use reset::reset_for;

@@ -149,14 +149,16 @@ impl Connection {
     }
 
     /// Most bytes of one super-packet: half of the congestion window, so that acknowledgments keep coming.
+    /// An even number of segments: the receiver acknowledges every second one, and the last of an odd burst would wait
+    /// for its timer (RFC 9293 3.8.6.3).
     fn burst(&self) -> u32 {
         let mss = u32::from(self.segment_size());
         if self.ecn.owes_cwr() {
             return mss; // CWR goes out alone: on a super-packet every segment would carry it
         }
         let paced = self.paced_burst().unwrap_or(u32::MAX);
-        let most = (self.congestion.cwnd() / 2).min(MAX_PAYLOAD).min(paced);
-        (most / mss * mss).max(mss)
+        let segments = (self.congestion.cwnd() / 2).min(MAX_PAYLOAD).min(paced) / mss;
+        mss * if segments > 1 { segments & !1 } else { 1 }
     }
 
     fn cwnd_room(&self) -> u32 {

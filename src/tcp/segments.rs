@@ -96,8 +96,7 @@ impl Connection {
         let gso_size = if sent > u32::from(size) { size } else { 0 };
         // RFC 9293 3.9.1: nothing more is queued. The end of a burst is marked, too: a receiver that merges segments
         // need not wait for more of them.
-        let burst = gso_size > 0 || self.last_sent == cx.now;
-        if sent > 0 && (burst || offset + sent as usize == outgoing.queue.len()) {
+        if sent > 0 && (gso_size > 0 || offset + sent as usize == outgoing.queue.len()) {
             header.flags = header.flags | TcpFlags::PSH;
         }
         let segment = OutSegment { header, payload: &slices[..used], gso_size, ecn };
@@ -176,7 +175,7 @@ impl Connection {
                 mss: Some(self.mss),
                 window_scale: self.offered_shift(),
                 sack_permitted: !answer || self.sack,
-                timestamps: (!answer || self.timestamps).then_some(timestamps),
+                timestamps: self.uses_timestamps(cx, answer).then_some(timestamps),
                 ..TcpOptions::default()
             },
             ..TcpHeader::default()
@@ -191,6 +190,11 @@ impl Connection {
             }
         }
         outcome
+    }
+
+    /// Whether a SYN offers timestamps, or a SYN-ACK accepts them (RFC 7323 3.2).
+    fn uses_timestamps(&self, cx: &Context<'_>, answer: bool) -> bool {
+        if answer { self.timestamps } else { cx.config.timestamps }
     }
 
     pub(super) fn send_bare(

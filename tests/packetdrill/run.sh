@@ -55,13 +55,14 @@ flags() {
     flags="local=$ip4,mtu=$(option "$1" mtu 1500)"
     while IFS='=' read -r sysctl value; do
         case $sysctl in
+        tcp_timestamps) flags+=",timestamps=$value" ;;
         tcp_congestion_control) flags+=",congestion=$value" ;;
         tcp_syn_retries) flags+=",syn_retries=$value" ;;
         tcp_synack_retries) flags+=",syn_ack_retries=$value" ;;
         tcp_fin_timeout) flags+=",fin_timeout=$value" ;;
         initcwnd) flags+=",initial_window=$value" ;;
         esac
-    done < <(grep -v '^ *//' "$1" | grep -oE '(tcp_[a-z_]+)=[^ "`]+|initcwnd [0-9]+' | tr ' ' '=')
+    done < <(grep -v '^ *//' "$1" | grep -oE '(tcp_[a-z_]+)=[^ "`\\]+|initcwnd [0-9]+' | tr ' ' '=')
     printf '%s' "$flags"
 }
 

@@ -28,6 +28,30 @@ fn rfc_9293_3_7_1_the_mss_of_every_syn_comes_from_the_mtu() {
 }
 
 #[test]
+fn rfc_9293_3_7_1_a_socket_may_ask_for_less_and_never_gets_more() {
+    for (asked, mss) in [(1_000, 1_000), (9_000, 1_460), (1, 48)] {
+        let options = crate::tcp::SocketOptions { max_segment: Some(asked), ..Default::default() };
+        let mut host = Host::new();
+        host.stack.connect(host.now, at("10.0.0.2", 80), None, Some(options.clone())).unwrap();
+        assert_eq!(host.output_segment().options.mss, Some(mss), "SYN");
+        let listen = ListenOptions { socket: Some(options), ..ListenOptions::default() };
+        host.stack.listen(at("10.0.0.1", 80), listen).unwrap();
+        host.receive(&tcp(at("10.0.0.2", 5_000), at("10.0.0.1", 80), header(9, 0, TcpFlags::SYN), b""));
+        assert_eq!(host.output_segment().options.mss, Some(mss), "SYN-ACK");
+    }
+}
+
+#[test]
+fn rfc_7323_3_2_a_stack_without_timestamps_accepts_none() {
+    let mut host = Host::with(1, |config| config.tcp.timestamps = false);
+    host.stack.listen(at("10.0.0.1", 80), ListenOptions::default()).unwrap();
+    let mut syn = header(9, 0, TcpFlags::SYN);
+    syn.options.timestamps = Some(crate::wire::Timestamps { value: 7, echo: 0 });
+    host.receive(&tcp(at("10.0.0.2", 5_000), at("10.0.0.1", 80), syn, b""));
+    assert_eq!(host.output_segment().options.timestamps, None);
+}
+
+#[test]
 fn rfc_9293_3_7_1_without_an_announcement_it_is_536_or_1220() {
     for ((ours, theirs), mss) in FAMILIES.into_iter().zip([536, 1_220]) {
         let mut host = Host::new();

@@ -186,6 +186,20 @@ fn rfc_6298_5_7_and_rfc_5681_3_1_after_a_lost_syn_ack() {
 }
 
 #[test]
+fn rfc_7323_3_2_without_timestamps_of_ours_the_peers_are_not_used() {
+    let mut rig = Rig::connecting(SocketOptions::default());
+    rig.recv();
+    rig.config.timestamps = false;
+    rig.advance(ms(1_000));
+    assert_eq!(rig.recv().header.options.timestamps, None, "not offered");
+    let mut syn_ack = segment(0, 1, SYN | ACK);
+    syn_ack.options.timestamps = Some(Timestamps { value: 500, echo: 0 });
+    rig.send(syn_ack, b"");
+    assert_eq!(rig.recv_ack(1).header.options.timestamps, None);
+    assert!(!rig.info().timestamps);
+}
+
+#[test]
 fn rfc_6298_2_2_the_syn_ack_measures_the_path_if_it_was_sent_once() {
     for (syn_acks, srtt) in [(1, Some(ms(100))), (2, None)] {
         let mut rig = accepted(syn_acks);

@@ -137,6 +137,7 @@ fn rfc_7323_5_3_a_rejected_segment_changes_nothing_and_is_acknowledged() {
 fn rfc_7323_4_3_a_segment_whose_acknowledgment_is_refused_sets_no_timestamp() {
     let mut rig = with_timestamps(500);
     rig.send(stamped(segment(1, 9_999, FIN | ACK), 200_000), b"");
+    rig.advance(ms(40));
     assert_eq!(echo(&rig.recv_ack(1)), 500);
     rig.send(stamped(ack(1, 1), 501), b"text");
     assert_eq!(echo(&rig.recv_ack(5)), 501);

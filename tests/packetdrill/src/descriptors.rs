@@ -52,6 +52,8 @@ pub(crate) struct LocalOptions {
     pub(crate) reuse_address: bool,
     /// `SO_LINGER`: seconds, if on.
     pub(crate) linger: Option<c_int>,
+    /// `TCP_INQ`: each message read tells how much is still unread.
+    pub(crate) tell_unread: bool,
 }
 
 impl Socket {

@@ -29,6 +29,7 @@ fn apply(config: &mut Config, name: &str, value: &str) -> Result<(), String> {
     match name {
         "local" => config.addresses.push(address(value)?),
         "mtu" => config.mtu = number(value)?,
+        "timestamps" => config.tcp.timestamps = value != "0",
         "initial_window" => config.tcp.initial_window = number(value)?,
         "congestion" => config.tcp.congestion = algorithm(value).ok_or("no such controller")?,
         "syn_retries" => config.tcp.syn_retries = number(value)?,

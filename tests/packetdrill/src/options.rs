@@ -11,6 +11,12 @@ use crate::{flags, tcp_info};
 
 /// Linux doubles what is asked for, to account for its own overhead, and tells the doubled value.
 const BUFFER_FACTOR: usize = 2;
+/// Linux's option to be told with each message how much is still unread; the C library's bindings do not name it.
+pub(crate) const TCP_INQ: c_int = 36;
+/// What may be asked for as MSS, as on Linux.
+const MAX_SEGMENT: std::ops::RangeInclusive<u16> = 88..=32_767;
+/// What the MSS is before there is a connection (RFC 9293 3.7.1).
+const DEFAULT_MSS: u16 = 536;
 const UNKNOWN: Errno = Errno(libc::ENOPROTOOPT);
 
 /// The value of an option.
@@ -69,7 +75,11 @@ impl World {
             libc::TCP_KEEPIDLE => seconds(keep_alive.idle),
             libc::TCP_KEEPINTVL => seconds(keep_alive.interval),
             libc::TCP_KEEPCNT => Value::Int(c_int::from(keep_alive.count)),
-            libc::TCP_MAXSEG => Value::Int(self.info(fd)?.map_or(536, |info| c_int::from(info.snd_mss))),
+            libc::TCP_MAXSEG => {
+                let asked = c_int::from(options.max_segment.unwrap_or(DEFAULT_MSS));
+                Value::Int(self.info(fd)?.map_or(asked, |info| c_int::from(info.snd_mss)))
+            }
+            TCP_INQ => Value::Int(c_int::from(self.descriptors.socket(fd)?.local.tell_unread)),
             libc::TCP_INFO => {
                 let info = self.info(fd)?.ok_or(INVALID)?;
                 Value::Bytes(tcp_info::layout(&info).to_vec())
@@ -92,6 +102,10 @@ impl World {
         match (level, name) {
             (libc::SOL_SOCKET, libc::SO_REUSEADDR) => {
                 self.descriptors.socket_mut(fd)?.local.reuse_address = value != 0;
+                return Ok(());
+            }
+            (libc::IPPROTO_TCP, TCP_INQ) => {
+                self.descriptors.socket_mut(fd)?.local.tell_unread = value != 0;
                 return Ok(());
             }
             (libc::SOL_SOCKET, name) => set_socket_level(&mut options, name, value)?,
@@ -140,6 +154,10 @@ fn set_tcp_level(options: &mut SocketOptions, name: c_int, value: c_int) -> Resu
     };
     match name {
         libc::TCP_NODELAY => options.nodelay = value != 0,
+        libc::TCP_MAXSEG => {
+            let most = u16::try_from(value).ok().filter(|most| MAX_SEGMENT.contains(most));
+            options.max_segment = Some(most.ok_or(INVALID)?);
+        }
         libc::TCP_USER_TIMEOUT => {
             options.user_timeout = Some(Duration::from_millis(number?)).filter(|timeout| !timeout.is_zero());
         }

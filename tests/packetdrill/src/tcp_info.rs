@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longwire::stack::{State, TcpInfo};
+use longwire::stack::{PathState, State, TcpInfo};
 
 /// Its size, as of Linux 6.18.
 pub(crate) const LEN: usize = 280;
@@ -18,6 +18,7 @@ pub(crate) fn layout(info: &TcpInfo) -> [u8; LEN] {
     let mut bytes = [0; LEN];
     let (ours, peers) = info.window_scale.unwrap_or((0, 0));
     bytes[0] = state(info.state);
+    bytes[1] = path(info.path);
     bytes[2] = info.backoff;
     bytes[4] = info.backoff;
     bytes[5] = options(info);
@@ -28,11 +29,15 @@ pub(crate) fn layout(info: &TcpInfo) -> [u8; LEN] {
     let mut put = |at: usize, value: u32| bytes[at..at + 4].copy_from_slice(&value.to_ne_bytes());
     put(8, micros(info.rto));
     put(16, mss);
+    put(20, info.rcv_mss.into());
     put(24, segments(info.in_flight));
+    put(28, segments(info.sacked));
+    put(32, segments(info.lost));
     put(68, info.srtt.map_or(0, micros));
     put(72, micros(info.rttvar));
     put(76, if info.ssthresh == u32::MAX { INFINITE_THRESHOLD } else { info.ssthresh / mss });
     put(80, info.cwnd / mss);
+    put(84, info.advertised_mss.into());
     put(88, 3); // the threshold of duplicates
     put(100, info.retransmissions);
     let unsent = info.send_queue.saturating_sub(info.in_flight as usize);
@@ -59,6 +64,16 @@ fn options(info: &TcpInfo) -> u8 {
         }
     }
     options
+}
+
+/// Linux's number of what the sender believes.
+fn path(path: PathState) -> u8 {
+    match path {
+        PathState::Open => 0,
+        PathState::Disorder => 1,
+        PathState::Recovery => 3,
+        PathState::Loss => 4,
+    }
 }
 
 /// Linux's number of a state.

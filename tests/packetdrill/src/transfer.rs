@@ -55,6 +55,18 @@ impl World {
         Ok(self.stack.info(id)?.receive_queue)
     }
 
+    /// What `TCP_INQ` tells behind a message: bytes to read, or 1 for the end of the stream; `None` if not asked for.
+    pub(crate) fn unread_hint(&self, fd: c_int) -> Result<Option<c_int>> {
+        let socket = self.descriptors.socket(fd)?;
+        if !socket.local.tell_unread {
+            return Ok(None);
+        }
+        let id = socket.connection()?;
+        let count = self.stack.info(id)?.receive_queue;
+        let ended = count == 0 && self.stack.readiness(id)?.readable;
+        Ok(Some(if ended { 1 } else { c_int::try_from(count).unwrap_or(c_int::MAX) }))
+    }
+
     /// `SIOCOUTQ`: bytes written and not acknowledged; `SIOCOUTQNSD`: those not even sent. Our FIN counts as one, as
     /// it takes a sequence number.
     pub(crate) fn unsent(&self, fd: c_int, only_unsent: bool) -> Result<usize> {

@@ -83,6 +83,10 @@ pub(crate) unsafe extern "C" fn setsockopt(
         let name = String::from_utf8_lossy(bytes);
         return done(host().run(|world| world.set_congestion(fd, name.trim_end_matches('\0'))));
     }
+    if level == libc::IPPROTO_IP && matches!(name, libc::IP_TOS | libc::IP_MTU_DISCOVER) {
+        // Nothing here depends on a route that they would have looked up anew.
+        return done(host().run(|world| world.descriptors.socket(fd).map(drop)));
+    }
     if len < INT {
         return done(Err(INVALID));
     }

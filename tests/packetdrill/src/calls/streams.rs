@@ -8,7 +8,11 @@ use super::sockets::is_nonblocking;
 use crate::abi::UserData;
 use crate::errno::{AGAIN, Errno, Result, answer};
 use crate::host::host;
+use crate::options::TCP_INQ;
 
+/// Bytes that the ancillary data of `TCP_INQ` take.
+// SAFETY: the C library's macro only computes.
+const INQ_SPACE: size_t = unsafe { libc::CMSG_SPACE(size_of::<c_int>() as c_uint) } as size_t;
 const BAD_ADDRESS: Errno = Errno(libc::EFAULT);
 
 /// `read`. What is not ours is the kernel's.
@@ -70,12 +74,12 @@ pub(crate) unsafe extern "C" fn recvfrom(
     unsafe { recv(user_data, fd, buffer, len, flags) }
 }
 
-/// `recvmsg`. There are no ancillary data.
+/// `recvmsg`. The only ancillary data are those of `TCP_INQ`.
 ///
 /// # Safety
 /// `message` points to a message whose pieces may be written.
 pub(crate) unsafe extern "C" fn recvmsg(
-    user_data: UserData,
+    _: UserData,
     fd: c_int,
     message: *mut msghdr,
     flags: c_int,
@@ -85,13 +89,37 @@ pub(crate) unsafe extern "C" fn recvmsg(
     }
     // SAFETY: by this function's contract.
     let header = unsafe { &mut *message };
-    header.msg_controllen = 0;
+    let room = std::mem::take(&mut header.msg_controllen);
     header.msg_flags = 0;
-    let _ = user_data;
     let count = c_int::try_from(header.msg_iovlen).unwrap_or(c_int::MAX);
     // SAFETY: by this function's contract.
     let slices = unsafe { slices_mut(header.msg_iov, count) };
-    answer(slices.and_then(|mut slices| receive(fd, &mut slices, flags)))
+    let received = slices.and_then(|mut slices| receive(fd, &mut slices, flags));
+    let hint = host().peek(|world| world.unread_hint(fd));
+    if let (Ok(_), Ok(Some(hint))) = (received, hint)
+        && !header.msg_control.is_null()
+        && room >= INQ_SPACE
+    {
+        // SAFETY: the room for ancillary data has just been checked.
+        unsafe { tell_unread(header, hint) };
+    }
+    answer(received)
+}
+
+/// Writes what `TCP_INQ` tells.
+///
+/// # Safety
+/// `message` has room for [`INQ_SPACE`] bytes of ancillary data.
+unsafe fn tell_unread(message: &mut msghdr, hint: c_int) {
+    message.msg_controllen = INQ_SPACE;
+    // SAFETY: by this function's contract there is room for one header with a number behind it.
+    unsafe {
+        let entry = libc::CMSG_FIRSTHDR(message);
+        (*entry).cmsg_len = libc::CMSG_LEN(size_of::<c_int>() as c_uint) as size_t;
+        (*entry).cmsg_level = libc::IPPROTO_TCP;
+        (*entry).cmsg_type = TCP_INQ;
+        libc::CMSG_DATA(entry).cast::<c_int>().write_unaligned(hint);
+    }
 }
 
 /// `write`. What is not ours is the kernel's.
