@@ -153,6 +153,7 @@ impl Run {
                 .rng
                 .bool()
                 .then(|| KeepAlive { idle: Duration::from_secs(1), ..KeepAlive::default() }),
+            max_segment: (self.rng.u8(..4) == 0).then(|| self.rng.u16(..)),
             user_timeout: self.rng.bool().then(|| Duration::from_millis(self.rng.u64(0..5_000))),
             send_buffer: self.rng.usize(0..200_000),
             receive_buffer: self.rng.usize(0..200_000),
