@@ -56,6 +56,7 @@ flags() {
     while IFS='=' read -r sysctl value; do
         case $sysctl in
         tcp_timestamps) flags+=",timestamps=$value" ;;
+        tcp_ecn) flags+=",ecn=$value" ;;
         tcp_congestion_control) flags+=",congestion=$value" ;;
         tcp_syn_retries) flags+=",syn_retries=$value" ;;
         tcp_synack_retries) flags+=",syn_ack_retries=$value" ;;

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use longwire::stack::{Algorithm, Cidr, Config, Duration};
+use longwire::stack::{Algorithm, Cidr, Config, Duration, EcnMode};
 
 /// Window scale 8, as Linux offers it, needs no more than this.
 const BUFFER: usize = 1024 * 1024;
@@ -29,6 +29,7 @@ fn apply(config: &mut Config, name: &str, value: &str) -> Result<(), String> {
     match name {
         "local" => config.addresses.push(address(value)?),
         "mtu" => config.mtu = number(value)?,
+        "ecn" => config.tcp.ecn = ecn(value).ok_or("0, 1 or 2, as Linux counts")?,
         "timestamps" => config.tcp.timestamps = value != "0",
         "initial_window" => config.tcp.initial_window = number(value)?,
         "congestion" => config.tcp.congestion = algorithm(value).ok_or("no such controller")?,
@@ -48,6 +49,16 @@ pub(crate) fn algorithm(name: &str) -> Option<Algorithm> {
     match name {
         "cubic" => Some(Algorithm::Cubic),
         "reno" => Some(Algorithm::NewReno),
+        _ => None,
+    }
+}
+
+/// What Linux's `tcp_ecn` means by a number.
+fn ecn(value: &str) -> Option<EcnMode> {
+    match value {
+        "0" => Some(EcnMode::Off),
+        "1" => Some(EcnMode::Always),
+        "2" => Some(EcnMode::OnRequest),
         _ => None,
     }
 }
