@@ -122,3 +122,10 @@ fn an_idle_connection_holds_no_buffers() {
     rig.read().unwrap();
     assert!(rig.connection.outgoing.is_none() && rig.connection.incoming.is_none());
 }
+
+/// What an idle connection costs beside its place in the stack's tables: what has to outlive the data under way is
+/// inline, and has to stay little.
+#[test]
+fn a_control_block_is_small() {
+    assert!(size_of::<Connection>() <= 448, "{} bytes", size_of::<Connection>());
+}
