@@ -1,24 +1,24 @@
 #!/usr/bin/env bash
-# longwire's plain device beside smoltcp, each over a TUN interface of its own at MTU 1500, with Linux's TCP and curl
-# on the other end:
+# longwire's plain device beside smoltcp and beside its own offload device, each over a TUN interface of its own at MTU
+# 1500, with Linux's TCP and curl on the other end:
 #
-#     sudo ./scripts/bench-plain.sh [--repetitions N] [--bytes N] [--only smoltcp|longwire]
+#     sudo ./scripts/bench-plain.sh [--repetitions N] [--bytes N] [--only smoltcp|longwire|offload]
 #
-# The two take turns, so that a noisy machine is noisy for both. Downloads are GET /bytes/N; uploads are
-# POST /sha256, so both hash what they receive. Every upload's hash is compared, and one download's of each. With two
+# They take turns, so that a noisy machine is noisy for all. Downloads are GET /bytes/N; uploads are
+# POST /sha256, so all hash what they receive. Every upload's hash is compared, and one download's of each. With two
 # processors or more the server has one for itself, and curl another. Prints a table in Gbit/s.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 REPETITIONS=3
 BYTES=1000000000
-PEERS=(smoltcp longwire)
+PEERS=(smoltcp longwire offload)
 while [ $# -gt 0 ]; do
     case "$1" in
         --repetitions) REPETITIONS=$2 ;;
         --bytes) BYTES=$2 ;;
         --only) PEERS=("$2") ;;
         *)
-            echo "usage: bench-plain.sh [--repetitions N] [--bytes N] [--only smoltcp|longwire]" >&2
+            echo "usage: bench-plain.sh [--repetitions N] [--bytes N] [--only smoltcp|longwire|offload]" >&2
             exit 2
             ;;
     esac
@@ -37,8 +37,10 @@ if [ "$(nproc)" -ge 2 ]; then
     SERVER_CPU=(taskset -c 0)
     CLIENT_CPU=(taskset -c 1)
 fi
-declare -A ADDRESS=([smoltcp]=10.8.1.2 [longwire]=10.8.2.2)
-declare -A HOST=([smoltcp]=10.8.1.1/24 [longwire]=10.8.2.1/24)
+declare -A ADDRESS=([smoltcp]=10.8.1.2 [longwire]=10.8.2.2 [offload]=10.8.3.2)
+declare -A HOST=([smoltcp]=10.8.1.1/24 [longwire]=10.8.2.1/24 [offload]=10.8.3.1/24)
+# Which device a peer is to have.
+declare -A DEVICE=([longwire]=off [offload]=on)
 declare -A RESULTS
 
 # build: both, as the calling user, with the same profile.
@@ -48,7 +50,7 @@ build() {
     case " ${PEERS[*]} " in *" smoltcp "*)
         as_caller cargo build --release --quiet --manifest-path benches/peers/smoltcp/Cargo.toml ;;
     esac
-    case " ${PEERS[*]} " in *" longwire "*) as_caller cargo build --release --quiet ;; esac
+    case " ${PEERS[*]} " in *" longwire "* | *" offload "*) as_caller cargo build --release --quiet ;; esac
 }
 
 # start PEER: its server, in a namespace of its own.
@@ -62,10 +64,10 @@ start() {
                 benches/peers/smoltcp/target/release/smoltcp-peer tun0 "${ADDRESS[smoltcp]}/24"
             wait_for_line smoltcp '^ready'
             ;;
-        longwire)
-            in_ns longwire background longwire "${SERVER_CPU[@]}" target/release/longwire serve --tun lw0 --mtu 1500 \
-                --offload off --congestion cubic --host "${HOST[longwire]}" --address "${ADDRESS[longwire]}/24"
-            wait_for_line longwire 'http://'
+        longwire | offload)
+            in_ns "$peer" background "$peer" "${SERVER_CPU[@]}" target/release/longwire serve --tun lw0 --mtu 1500 \
+                --offload "${DEVICE[$peer]}" --congestion cubic --host "${HOST[$peer]}" --address "${ADDRESS[$peer]}/24"
+            wait_for_line "$peer" 'http://'
             ;;
         *) die "no peer is called $peer" ;;
     esac
@@ -74,7 +76,7 @@ start() {
         src "${HOST[$peer]%/*}" congctl cubic 2>/dev/null || true
 }
 
-interface_of() { if [ "$1" = longwire ]; then echo lw0; else echo tun0; fi; }
+interface_of() { if [ "$1" = smoltcp ]; then echo tun0; else echo lw0; fi; }
 
 # curl_in PEER ARGUMENT…
 curl_in() {
@@ -127,7 +129,7 @@ table() {
             read -r median least most < <(statistics "$peer $direction"; echo)
             printf '%-10s %-9s %8s %8s %8s\n' "$direction" "$peer" "$median" "$least" "$most"
         done
-        [ ${#PEERS[@]} = 2 ] || continue
+        [ ${#PEERS[@]} = 3 ] || continue
         read -r ours _ < <(statistics "longwire $direction"; echo)
         read -r theirs _ < <(statistics "smoltcp $direction"; echo)
         awk -v d="$direction" -v a="$ours" -v b="$theirs" 'BEGIN { printf "%-10s longwire / smoltcp %8.2f\n", d, a / b }'

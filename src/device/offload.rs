@@ -86,6 +86,16 @@ impl Offload {
     }
 }
 
+impl Drop for Offload {
+    /// A persistent interface keeps what it was told, and whoever opens it next need not know of super-packets.
+    fn drop(&mut self) {
+        let descriptor = &self.cut.wire().descriptor;
+        if let Err(error) = system::withdraw_offloads(descriptor.fd()) {
+            log::debug!("{}: offloads not withdrawn: {error}", descriptor.name());
+        }
+    }
+}
+
 impl TunDevice for Offload {
     fn attach(interface: &str) -> Result<File, DeviceError> {
         system::open_offload_tun(interface).map_err(|error| DeviceError::from_open_offload(interface, error))

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::libc::{IFF_VNET_HDR, TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6, c_uint};
@@ -28,12 +28,11 @@ const OFFLOADS: c_uint = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
 pub(super) fn open_tun(name: &str) -> io::Result<File> {
     let interface = Iface::without_packet_info(name, Mode::Tun)?;
     interface.set_non_blocking()?;
-    // A persistent interface keeps the offload mask of whoever had it before, and would hand us super-packets in
-    // a framing that we have not asked for.
-    // SAFETY: the descriptor is open, as `interface` owns it, and the argument is a number, not a pointer.
-    unsafe { ioctl::tun_set_offload(interface.as_raw_fd(), 0) }?;
     // SAFETY: `into_raw_fd` gives up the ownership of the open descriptor; nobody else holds it.
     let fd = unsafe { OwnedFd::from_raw_fd(interface.into_raw_fd()) };
+    // A persistent interface keeps the offload mask of whoever had it before, and would hand us super-packets in
+    // a framing that we have not asked for.
+    withdraw_offloads(fd.as_fd())?;
     Ok(File::from(fd))
 }
 
@@ -49,6 +48,13 @@ pub(super) fn open_offload_tun(name: &str) -> io::Result<File> {
     // SAFETY: `into_raw_fd` gives up the ownership of the open descriptor; nobody else holds it.
     let fd = unsafe { OwnedFd::from_raw_fd(interface.into_raw_fd()) };
     Ok(File::from(fd))
+}
+
+/// Has the kernel sum and cut again by itself what goes to the interface.
+pub(super) fn withdraw_offloads(interface: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the descriptor is open, as it is borrowed, and the argument is a number, not a pointer.
+    unsafe { ioctl::tun_set_offload(interface.as_raw_fd(), 0) }?;
+    Ok(())
 }
 
 /// Fails where the driver is missing or knows no virtio-net header. tun-rs would make a missing device node itself,
