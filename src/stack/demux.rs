@@ -23,6 +23,8 @@ pub(super) struct Demux {
     current: Table,
     /// The table being emptied into `current`, and how far that has come.
     old: Option<(Table, usize)>,
+    /// What the last segment that came in had.
+    last: Option<(FourTuple, Tag)>,
 }
 
 /// The 32 bits of hash that find a slot.
@@ -32,12 +34,24 @@ pub(super) struct Tag(u32);
 impl Demux {
     /// An empty table under a secret key, so that nobody can aim for collisions.
     pub(super) fn new(key: &[u8; 16]) -> Demux {
-        Demux { hasher: SipHasher13::new_with_key(key), current: Table::new(SMALLEST), old: None }
+        Demux { hasher: SipHasher13::new_with_key(key), current: Table::new(SMALLEST), old: None, last: None }
     }
 
     /// Flows held.
     pub(super) fn len(&self) -> usize {
         self.current.len + self.old.as_ref().map_or(0, |(table, _)| table.len)
+    }
+
+    /// The tag of an arriving segment's tuple. Segments come in trains, so most have that of the one before.
+    pub(super) fn tag_of_arrival(&mut self, tuple: &FourTuple) -> Tag {
+        match self.last {
+            Some((last, tag)) if last == *tuple => tag,
+            _ => {
+                let tag = self.tag(tuple);
+                self.last = Some((*tuple, tag));
+                tag
+            }
+        }
     }
 
     /// The tag of a tuple.

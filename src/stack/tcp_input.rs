@@ -29,7 +29,7 @@ impl Stack {
             ecn: arrival.ip.ecn,
             gso_size: arrival.meta.gso_size,
         };
-        let segment = Segment { header, meta, tag: self.demux.tag(&tuple), tuple };
+        let segment = Segment { header, meta, tag: self.demux.tag_of_arrival(&tuple), tuple };
         match self.find_flow(segment.tag, &tuple) {
             Some(Flow::Connection(index)) => self.connection_input(index, &segment, packet),
             Some(Flow::HalfOpen(index)) => self.half_open_input(index, &segment, packet),
