@@ -115,6 +115,7 @@ impl Connection {
     fn take_sack(&mut self, segment: &TcpHeader, evidence: &Evidence) -> Delivered {
         let mut delivered = Delivered::default();
         let Some(outgoing) = self.outgoing.as_deref_mut().filter(|_| self.sack) else { return delivered };
+        outgoing.rack.on_ack();
         if reported_duplicate(segment).is_some() {
             outgoing.rack.on_dsack(segment.ack, self.snd_nxt, &mut self.reordering);
         }

@@ -69,11 +69,18 @@ pub(in crate::tcp) struct Rack {
     rtt: Duration,
     /// RACK.fack: the highest number delivered.
     highest: Option<SeqNumber>,
+    /// The same before the acknowledgment that is being read: its SACK blocks come before what it acknowledges.
+    highest_before: Option<SeqNumber>,
     /// RACK.dsack_round: until here is acknowledged, no further D-SACK grows the window.
     dsack_round: Option<SeqNumber>,
 }
 
 impl Rack {
+    /// An acknowledgment is about to be read.
+    pub(in crate::tcp) fn on_ack(&mut self) {
+        self.highest_before = self.highest;
+    }
+
     /// A segment was acknowledged or SACKed for the first time (RFC 8985 6.2 steps 2 and 3).
     pub(in crate::tcp) fn on_delivered(
         &mut self,
@@ -83,8 +90,9 @@ impl Rack {
     ) {
         if self.highest.is_none_or(|highest| sent.end().gt(highest)) {
             self.highest = Some(sent.end());
-        } else if !sent.retransmitted {
-            reordering.seen |= self.highest.is_some_and(|highest| sent.end().lt(highest));
+        }
+        if !sent.retransmitted {
+            reordering.seen |= self.highest_before.is_some_and(|highest| sent.end().lt(highest));
         }
         let rtt = evidence.received_at - sent.sent_at;
         if sent.retransmitted {

@@ -34,6 +34,14 @@ fn rfc_8985_6_2_what_comes_within_the_window_was_only_reordered() {
     assert!(rig.connection.reordering.seen);
 }
 
+/// The acknowledgment of the first segment was lost: the next tells of a second and of a fourth at once.
+#[test]
+fn rfc_8985_6_2_one_acknowledgment_of_several_segments_is_no_reordering() {
+    let mut rig = ten_under_way();
+    rig.send(sack(1, 2_001, &[(3_001, 4_001)]), b"");
+    assert!(!rig.connection.reordering.seen);
+}
+
 #[test]
 fn rfc_8985_6_2_three_segments_above_a_hole_are_enough_until_reordering_is_seen() {
     let mut rig = ten_under_way();
