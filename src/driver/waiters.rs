@@ -160,7 +160,19 @@ impl Waiter {
 
     /// From now on `subscriber` is told of each event, beside the threads that sleep here. `None` ends that.
     pub fn subscribe(&self, subscriber: Option<Arc<dyn Subscriber>>) {
-        *lock(&self.subscriber) = subscriber;
+        let before = std::mem::replace(&mut *lock(&self.subscriber), subscriber);
+        // What dropping it does is not done under the lock.
+        drop(before);
+    }
+
+    /// As [`subscribe`](Waiter::subscribe), unless there is a subscriber already. Whether there was none.
+    pub fn try_subscribe(&self, subscriber: Arc<dyn Subscriber>) -> bool {
+        let mut current = lock(&self.subscriber);
+        let free = current.is_none();
+        if free {
+            *current = Some(subscriber);
+        }
+        free
     }
 
     fn notify(&self, kinds: Readiness) {

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
+use super::exit;
 use super::{Network, TcpListener, TcpStream, UdpSocket};
 
 static DEFAULT: RwLock<Option<Network>> = RwLock::new(None);
@@ -13,10 +14,13 @@ impl Network {
     /// Makes `network` the one that [`TcpStream::connect`], [`TcpListener::bind`] and [`UdpSocket::bind`] use, or with
     /// `None` takes it away again. Returns the one before.
     ///
-    /// What is held here is never dropped at the end of the program: call [`shutdown`](Network::shutdown) then.
+    /// It runs until the end of the program, which waits until what was written has gone if this is called on the
+    /// thread that runs `main`; [`shutdown`](Network::shutdown) ends it earlier.
     pub fn set_default(network: impl Into<Option<Network>>) -> Option<Network> {
+        let network = network.into();
+        network.iter().for_each(exit::watch);
         let mut default = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *default, network.into())
+        std::mem::replace(&mut *default, network)
     }
 
     /// The network given to [`set_default`](Network::set_default).

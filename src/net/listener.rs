@@ -4,16 +4,32 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::calls::{common_calls, tcp_option_calls};
 use super::socket::Socket;
 use super::{Network, TcpStream};
 use crate::driver::{Direction, ListenOptions, Stack};
 
 /// A listener for TCP connections: [`std::net::TcpListener`], on a [`Network`]. Several threads may accept from it.
 ///
-/// Dropping the last clone closes it, and resets the connections that nobody has accepted.
+/// Dropping the last clone closes it, and resets the connections that nobody has accepted. An accepted connection blocks
+/// whatever the listener does, and begins with the listener's options.
+///
+/// ```
+/// use longwire::net::{KeepAlive, Network, TcpStream};
+///
+/// fn serve(network: &Network) -> std::io::Result<()> {
+///     let listener = network.listen("10.9.0.2:80")?;
+///     listener.set_keepalive(Some(KeepAlive::default()))?;
+///     for stream in listener.incoming() {
+///         let stream: TcpStream = stream?;
+///         std::thread::spawn(move || std::io::copy(&mut &stream, &mut &stream));
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct TcpListener {
-    socket: Arc<Socket>,
+    pub(super) socket: Arc<Socket>,
 }
 
 impl TcpListener {
@@ -22,11 +38,6 @@ impl TcpListener {
         let options = ListenOptions { backlog: network.backlog(), ..ListenOptions::default() };
         let id = network.shared().with(|stack| stack.listen(address, options))?;
         Ok(TcpListener { socket: Arc::new(Socket::new(network, id)?) })
-    }
-
-    /// The network that it runs on.
-    pub fn network(&self) -> &Network {
-        self.socket.network()
     }
 
     /// Waits for a connection: it and the peer's address.
@@ -42,32 +53,10 @@ impl TcpListener {
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }
     }
-
-    /// Our address and port; the port that was chosen if 0 was asked for.
-    ///
-    /// # Errors
-    /// `NetworkDown` once the network is shut down.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.call(|stack, id| stack.local_addr(id))
-    }
-
-    /// Another handle on the same listener.
-    ///
-    /// # Errors
-    /// Never; the standard library's signature.
-    pub fn try_clone(&self) -> io::Result<TcpListener> {
-        Ok(TcpListener { socket: Arc::clone(&self.socket) })
-    }
-
-    /// Makes accepting give `WouldBlock` instead of blocking, for every clone. Accepted connections block.
-    ///
-    /// # Errors
-    /// Never; the standard library's signature.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.socket.set_nonblocking(nonblocking);
-        Ok(())
-    }
 }
+
+common_calls!(TcpListener);
+tcp_option_calls!(TcpListener);
 
 /// The iterator of [`TcpListener::incoming`].
 #[derive(Debug)]

@@ -18,10 +18,13 @@
 //! ```
 
 mod builder;
+mod calls;
 mod default;
+mod exit;
 mod icmp;
 mod listener;
 mod network;
+mod poller;
 mod socket;
 mod stream;
 mod udp;
@@ -33,6 +36,7 @@ pub use builder::Builder;
 pub use icmp::IcmpSocket;
 pub use listener::{Incoming, TcpListener};
 pub use network::Network;
+pub use poller::{Event, Events, Interest, Iter, Poller, Source, Token, Waker};
 pub use stream::TcpStream;
 pub use udp::UdpSocket;
 

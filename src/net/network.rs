@@ -2,10 +2,11 @@
 
 use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use super::exit;
 use super::{Builder, IcmpSocket, TcpListener, TcpStream, UdpSocket};
 use crate::driver::{Application, Device, Driver, SharedStack};
 use crate::stack::Error;
@@ -44,10 +45,23 @@ use crate::stack::Error;
 ///
 /// **The end.** [`shutdown`](Network::shutdown) closes everything in order. Without it the stack runs as long as there
 /// is a handle or a socket; dropping the last one waits until what was written has gone and the connections have
-/// closed, at most for the time set with [`Builder::linger`], and resets what is left.
+/// closed, at most for the time set with [`Builder::linger`], and resets what is left. Returning from `main` does the
+/// same for sockets that nobody drops (in a static, on a thread that still runs), as the kernel does for its own; for
+/// that, the network has to be started, or made the default, on the thread that runs `main`.
 #[derive(Clone)]
 pub struct Network {
     inner: Arc<Inner>,
+}
+
+/// A handle that does not keep the stack running.
+pub(super) struct WeakNetwork {
+    inner: Weak<Inner>,
+}
+
+impl WeakNetwork {
+    pub(super) fn upgrade(&self) -> Option<Network> {
+        Some(Network { inner: self.inner.upgrade()? })
+    }
 }
 
 struct Inner {
@@ -65,7 +79,31 @@ impl Network {
     }
 
     pub(super) fn new(driver: Driver, backlog: usize, linger: Duration) -> Self {
-        Network { inner: Arc::new(Inner { driver, backlog, linger, closing: AtomicBool::new(false) }) }
+        let inner = Inner { driver, backlog, linger, closing: AtomicBool::new(false) };
+        let network = Network { inner: Arc::new(inner) };
+        exit::watch(&network);
+        network
+    }
+
+    pub(super) fn downgrade(&self) -> WeakNetwork {
+        WeakNetwork { inner: Arc::downgrade(&self.inner) }
+    }
+
+    /// Closes every socket, whoever holds it, as the end of a process does: what was written still goes out.
+    pub(super) fn close_sockets(&self) {
+        self.inner.closing.store(true, Ordering::Release);
+        let shared = self.shared();
+        for socket in shared.waiters().sockets() {
+            let now = shared.now();
+            // Fails if its owner has closed it at this very moment.
+            let _ = shared.with(|stack| stack.close(now, socket));
+        }
+        shared.waiters().wake_all();
+    }
+
+    /// Lingers as dropping the last handle does, and stops.
+    pub(super) fn stop(&self) {
+        self.inner.driver.stop(self.inner.linger);
     }
 
     /// Listens for TCP connections. Port 0 takes a free one.
@@ -91,6 +129,20 @@ impl Network {
     /// As for `connect`; `TimedOut` when the time is over, `InvalidInput` for a time of zero.
     pub fn connect_timeout(&self, address: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
         TcpStream::open(self, *address, Some(timeout))
+    }
+
+    /// Begins to open a TCP connection and does not wait for it: the stream is nonblocking, and a
+    /// [`Poller`](super::Poller) says when it is writable. Then the connection stands if
+    /// [`peer_addr`](TcpStream::peer_addr) answers, and [`take_error`](TcpStream::take_error) says why not if it does
+    /// not.
+    ///
+    /// # Errors
+    /// `NetworkUnreachable` (no address of ours in that family), `NetworkDown` after
+    /// [`shutdown`](Network::shutdown); what the peer says comes later.
+    pub fn start_connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        let stream = TcpStream::start(self, address)?;
+        stream.set_nonblocking(true)?;
+        Ok(stream)
     }
 
     /// Binds a UDP socket. Port 0 takes a free one.

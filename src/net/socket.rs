@@ -1,13 +1,17 @@
 //! What all kinds of sockets have in common: an id, a place to wait, time-outs, and closing when dropped.
 
 use std::io;
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Network;
-use crate::driver::{Direction, Instant, SharedStack, Stack, Waiter};
+use crate::driver::{Direction, Instant, Readiness, SharedStack, SocketOptions, Stack, Waiter};
 use crate::stack::{Error, SocketId};
+
+/// The least that a send or receive buffer can be set to, in bytes: two full segments, as in kernels.
+pub(super) const MIN_BUFFER: usize = 4 * 1024;
 
 /// A socket of a network. Clones of a stream share one, as descriptors made by `dup` do: its options are common, and
 /// the last to go closes it.
@@ -17,9 +21,9 @@ pub(super) struct Socket {
     read_timeout: Timeout,
     write_timeout: Timeout,
     nonblocking: AtomicBool,
+    /// The error that ended the connection has been reported.
     error_taken: AtomicBool,
-    /// Drop this socket with a reset.
-    reset: AtomicBool,
+    linger: Linger,
     // The last field: the network may end with it, after the socket has been closed.
     network: Network,
 }
@@ -38,7 +42,7 @@ impl Socket {
             write_timeout: Timeout::default(),
             nonblocking: AtomicBool::new(false),
             error_taken: AtomicBool::new(false),
-            reset: AtomicBool::new(false),
+            linger: Linger::default(),
             network: network.clone(),
         };
         network.check_open().map(|()| socket)
@@ -50,6 +54,17 @@ impl Socket {
 
     fn shared(&self) -> &SharedStack {
         self.network.shared()
+    }
+
+    /// Where the events of this socket go.
+    pub(super) fn waiter(&self) -> &Arc<Waiter> {
+        &self.waiter
+    }
+
+    /// What can be done with it now; everything, after the network's end, so that whoever tries finds out.
+    pub(super) fn readiness(&self) -> Readiness {
+        let over = Readiness { readable: true, writable: true, connected: false, closed: true, failed: true };
+        self.shared().with(|stack| stack.readiness(self.id)).unwrap_or(over)
     }
 
     /// A call that never blocks.
@@ -108,12 +123,35 @@ impl Socket {
         }
     }
 
-    /// The only way for an id of ours to become stale is the network's end.
+    /// The only way for an id of ours to become stale is the network's end. What ended a connection is told once, by
+    /// whichever call comes first, as kernel sockets do; from then on it is a `BrokenPipe`, which for reading is the
+    /// end of the stream.
     fn explain(&self, error: Error) -> io::Error {
         match error {
+            Error::WouldBlock => error.into(),
             Error::StaleSocket => self.network.check_open().err().unwrap_or_else(|| error.into()),
+            _ if self.ended_by(error) && self.error_taken.swap(true, Ordering::Relaxed) => {
+                Error::BrokenPipe.into()
+            }
             _ => error.into(),
         }
+    }
+
+    fn ended_by(&self, error: Error) -> bool {
+        self.shared().with(|stack| stack.error(self.id)) == Ok(Some(error))
+    }
+
+    /// The options of a TCP socket.
+    pub(super) fn options(&self) -> io::Result<SocketOptions> {
+        self.call(|stack, id| stack.options(id))
+    }
+
+    pub(super) fn change_options(&self, change: impl FnOnce(&mut SocketOptions)) -> io::Result<()> {
+        self.call(|stack, id| {
+            let mut options = stack.options(id)?;
+            change(&mut options);
+            stack.set_options(id, options)
+        })
     }
 
     pub(super) fn timeout(&self, direction: Direction) -> &Timeout {
@@ -127,26 +165,44 @@ impl Socket {
         self.nonblocking.store(nonblocking, Ordering::Relaxed);
     }
 
-    /// From now on dropping the socket resets the connection.
-    pub(super) fn set_reset(&self, reset: bool) {
-        self.reset.store(reset, Ordering::Relaxed);
+    /// What dropping the socket waits for.
+    pub(super) fn linger(&self) -> &Linger {
+        &self.linger
     }
 
-    /// The error that ended the connection, once.
+    /// The error that ended the connection, or that was heard of a datagram, once.
     pub(super) fn take_error(&self) -> io::Result<Option<io::Error>> {
-        let error = self.call(|stack, id| stack.error(id))?;
-        Ok(error.filter(|_| !self.error_taken.swap(true, Ordering::Relaxed)).map(io::Error::from))
+        let error = self.call(|stack, id| match stack.udp_take_error(id) {
+            Err(Error::InvalidInput) => {
+                Ok(stack.error(id)?.filter(|_| !self.error_taken.swap(true, Ordering::Relaxed)))
+            }
+            taken => taken,
+        })?;
+        Ok(error.map(io::Error::from))
+    }
+
+    /// Waits until the peer has acknowledged everything, or the time is over.
+    fn wait_until_delivered(&self, timeout: Duration) {
+        // Fails on a connection that has ended, and then there is nothing to wait for.
+        let _ = self.call(|stack, id| stack.shutdown(id, Shutdown::Write));
+        let _ = self.blocking_for(Direction::Write, Some(timeout), |stack, id| {
+            if stack.is_delivered(id)? { Ok(()) } else { Err(Error::WouldBlock) }
+        });
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
+        let linger = self.linger.get();
+        if let Some(timeout) = linger.filter(|timeout| !timeout.is_zero()) {
+            self.wait_until_delivered(timeout);
+        }
         let shared = self.shared();
         shared.waiters().remove(self.id);
         let now = shared.now();
         shared.with(|stack| {
             // Stale after the network's end: then there is nothing left to close.
-            if self.reset.load(Ordering::Relaxed) {
+            if linger.is_some_and(|timeout| timeout.is_zero()) {
                 let _ = stack.abort(self.id);
             }
             let _ = stack.close(now, self.id);
@@ -157,6 +213,31 @@ impl Drop for Socket {
 impl std::fmt::Debug for Socket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.id.fmt(f)
+    }
+}
+
+/// How long dropping a connection blocks: not at all unless set, and zero is a reset.
+pub(super) struct Linger(AtomicU64);
+
+/// Stands for no lingering: 584 years, which nobody can ask for.
+const NO_LINGER: u64 = u64::MAX;
+
+impl Default for Linger {
+    fn default() -> Self {
+        Linger(AtomicU64::new(NO_LINGER))
+    }
+}
+
+impl Linger {
+    pub(super) fn get(&self) -> Option<Duration> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|nanos| *nanos != NO_LINGER).map(Duration::from_nanos)
+    }
+
+    pub(super) fn set(&self, linger: Option<Duration>) {
+        let nanos = |linger: Duration| {
+            u64::try_from(linger.as_nanos()).map_or(NO_LINGER - 1, |n| n.min(NO_LINGER - 1))
+        };
+        self.0.store(linger.map_or(NO_LINGER, nanos), Ordering::Relaxed);
     }
 }
 

@@ -1,13 +1,14 @@
 //! TCP connections with the face of `std::net::TcpStream`.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::calls::{common_calls, tcp_option_calls, timeout_calls};
 use super::socket::{Socket, refuse_zero};
-use super::{Chunk, KeepAlive, Network, TcpInfo};
-use crate::driver::{Direction, SocketOptions, Stack};
+use super::{Chunk, Network, TcpInfo};
+use crate::driver::{Direction, Stack};
 use crate::stack::{Error, SocketId};
 
 /// A TCP connection: [`std::net::TcpStream`], on a [`Network`].
@@ -17,12 +18,21 @@ use crate::stack::{Error, SocketId};
 /// makes it a reset, since the peer would else believe that it was taken.
 #[derive(Debug)]
 pub struct TcpStream {
-    socket: Arc<Socket>,
+    pub(super) socket: Arc<Socket>,
 }
 
 impl TcpStream {
     pub(super) fn from_id(network: &Network, id: SocketId) -> io::Result<Self> {
         Ok(TcpStream { socket: Arc::new(Socket::new(network, id)?) })
+    }
+
+    /// Begins a connection; nothing waits for its handshake.
+    pub(super) fn start(network: &Network, remote: SocketAddr) -> io::Result<TcpStream> {
+        network.check_open()?;
+        let shared = network.shared();
+        let now = shared.now();
+        let id = shared.with(|stack| stack.connect(now, remote, None, None))?;
+        TcpStream::from_id(network, id)
     }
 
     pub(super) fn open(
@@ -31,49 +41,23 @@ impl TcpStream {
         timeout: Option<Duration>,
     ) -> io::Result<TcpStream> {
         timeout.map_or(Ok(()), refuse_zero)?;
-        network.check_open()?;
-        let shared = network.shared();
-        let now = shared.now();
-        let id = shared.with(|stack| stack.connect(now, remote, None, None))?;
-        let stream = TcpStream::from_id(network, id)?;
-        stream.socket.blocking_for(Direction::Write, timeout, |stack, id| {
-            let readiness = stack.readiness(id)?;
-            match stack.error(id)? {
-                Some(error) => Err(error),
-                None if readiness.connected => Ok(()),
-                None => Err(Error::WouldBlock),
-            }
-        })?;
+        let stream = TcpStream::start(network, remote)?;
+        stream.socket.blocking_for(Direction::Write, timeout, opened)?;
         Ok(stream)
-    }
-
-    /// The network that it runs on.
-    pub fn network(&self) -> &Network {
-        self.socket.network()
     }
 
     /// The peer's address and port.
     ///
     /// # Errors
-    /// `NotConnected` once the network is gone.
+    /// `NotConnected` before the handshake is complete and once the connection has ended.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.call(|stack, id| stack.remote_addr(id))
-    }
-
-    /// Our address and port.
-    ///
-    /// # Errors
-    /// `NotConnected` once the network is gone.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.call(|stack, id| stack.local_addr(id))
-    }
-
-    /// Another handle on the same connection: its time-outs and options are the same, too.
-    ///
-    /// # Errors
-    /// Never; the standard library's signature.
-    pub fn try_clone(&self) -> io::Result<TcpStream> {
-        Ok(TcpStream { socket: Arc::clone(&self.socket) })
+        self.socket.call(|stack, id| {
+            let readiness = stack.readiness(id)?;
+            if readiness.closed || !readiness.connected {
+                return Err(Error::NotConnected);
+            }
+            stack.remote_addr(id)
+        })
     }
 
     /// Closes one direction or both. The peer reads the end of the stream behind what was written; what it sends into
@@ -82,7 +66,10 @@ impl TcpStream {
     /// # Errors
     /// `NotConnected` when the connection has ended already.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.socket.call(|stack, id| stack.shutdown(id, how))
+        self.socket.call(|stack, id| match stack.readiness(id)?.closed {
+            true => Err(Error::NotConnected),
+            false => stack.shutdown(id, how),
+        })
     }
 
     /// As reading, but what was read stays there to be read again.
@@ -90,7 +77,7 @@ impl TcpStream {
     /// # Errors
     /// As for reading.
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.blocking(Direction::Read, |stack, id| stack.peek(id, buffer))
+        self.reading(|stack, id| stack.peek(id, buffer))
     }
 
     /// Takes out the next received bytes in the buffer that they lie in, without copying them: as many as came
@@ -99,7 +86,7 @@ impl TcpStream {
     /// # Errors
     /// As for reading.
     pub fn read_chunk(&self) -> io::Result<Option<Chunk>> {
-        self.socket.blocking(Direction::Read, Stack::read_chunk)
+        self.reading(Stack::read_chunk)
     }
 
     /// Gives a buffer to be sent without copying it, all of it: waits until there is room.
@@ -124,7 +111,7 @@ impl TcpStream {
     /// # Errors
     /// `NotConnected` once the network is gone.
     pub fn nodelay(&self) -> io::Result<bool> {
-        Ok(self.socket.call(|stack, id| stack.options(id))?.nodelay)
+        Ok(self.socket.options()?.nodelay)
     }
 
     /// Sets [`nodelay`](TcpStream::nodelay). Off for a new connection.
@@ -132,78 +119,32 @@ impl TcpStream {
     /// # Errors
     /// `NotConnected` once the network is gone.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.change_options(|options| options.nodelay = nodelay)
+        self.socket.change_options(|options| options.nodelay = nodelay)
     }
 
-    /// Sets or ends the probing of an idle peer. Off for a new connection.
+    /// How long dropping the last clone blocks.
     ///
     /// # Errors
-    /// `NotConnected` once the network is gone.
-    pub fn set_keepalive(&self, keep_alive: Option<KeepAlive>) -> io::Result<()> {
-        self.change_options(|options| options.keep_alive = keep_alive)
+    /// Never; the signature of `socket2`.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        Ok(self.socket.linger().get())
     }
 
-    fn change_options(&self, change: impl FnOnce(&mut SocketOptions)) -> io::Result<()> {
-        self.socket.call(|stack, id| {
-            let mut options = stack.options(id)?;
-            change(&mut options);
-            stack.set_options(id, options)
-        })
-    }
-
-    /// How long reading may block.
+    /// What dropping the last clone does. `None`, as for a new connection: returns at once, and what was written is
+    /// sent in the background. A time: blocks until the peer has acknowledged everything or the time is over, after
+    /// which the background it is. Zero: resets the connection and throws away what has not been sent.
     ///
     /// # Errors
-    /// Never; the standard library's signature.
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.timeout(Direction::Read).get())
-    }
-
-    /// How long reading may block before it gives `WouldBlock`; `None`: for ever.
-    ///
-    /// # Errors
-    /// `InvalidInput` for a time of zero.
-    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.timeout(Direction::Read).set(timeout)
-    }
-
-    /// How long writing may block.
-    ///
-    /// # Errors
-    /// Never; the standard library's signature.
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.timeout(Direction::Write).get())
-    }
-
-    /// How long writing may block before it gives `WouldBlock`; `None`: for ever.
-    ///
-    /// # Errors
-    /// `InvalidInput` for a time of zero.
-    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.timeout(Direction::Write).set(timeout)
-    }
-
-    /// Makes reading and writing give `WouldBlock` instead of blocking, for every clone.
-    ///
-    /// # Errors
-    /// Never; the standard library's signature.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.socket.set_nonblocking(nonblocking);
+    /// Never; the signature of `socket2`.
+    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        self.socket.linger().set(linger);
         Ok(())
     }
 
-    /// With `true`, dropping the connection resets it and throws away what has not been sent: what the standard
-    /// socket option calls lingering for no time.
+    /// With `true`, [`set_linger`](TcpStream::set_linger) to zero, and with `false` to `None`, for those who have no
+    /// use for a result.
     pub fn set_reset_on_drop(&self, reset: bool) {
-        self.socket.set_reset(reset);
-    }
-
-    /// The error that ended the connection, if one did and it has not been taken before.
-    ///
-    /// # Errors
-    /// `NotConnected` once the network is gone.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket.take_error()
+        self.socket.linger().set(reset.then_some(Duration::ZERO));
     }
 
     /// What the connection knows about itself: state, round-trip time, windows, queues.
@@ -212,6 +153,35 @@ impl TcpStream {
     /// `NotConnected` once the network is gone.
     pub fn info(&self) -> io::Result<TcpInfo> {
         self.socket.call(|stack, id| stack.info(id))
+    }
+
+    /// Reads: once the error that ended the connection has been told, what follows is the end of the stream.
+    fn reading<T: Default>(
+        &self,
+        attempt: impl FnMut(&mut Stack, SocketId) -> Result<T, Error>,
+    ) -> io::Result<T> {
+        match self.socket.blocking(Direction::Read, attempt) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(T::default()),
+            done => done,
+        }
+    }
+
+    /// All slices under one lock: they are filled as far as what has been received goes.
+    fn read_slices(&self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.reading(|stack, id| {
+            let mut total = 0;
+            for slice in slices.iter_mut().filter(|slice| !slice.is_empty()) {
+                match stack.read(id, slice) {
+                    Ok(count) => total += count,
+                    Err(_) if total > 0 => break,
+                    Err(error) => return Err(error),
+                }
+                if total == 0 {
+                    break;
+                }
+            }
+            Ok(total)
+        })
     }
 
     /// All slices under one lock: they leave together.
@@ -231,9 +201,17 @@ impl TcpStream {
     }
 }
 
+common_calls!(TcpStream);
+timeout_calls!(TcpStream);
+tcp_option_calls!(TcpStream);
+
 impl Read for &TcpStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.blocking(Direction::Read, |stack, id| stack.read(id, buffer))
+        self.reading(|stack, id| stack.read(id, buffer))
+    }
+
+    fn read_vectored(&mut self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.read_slices(slices)
     }
 }
 
@@ -259,6 +237,10 @@ impl Read for TcpStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         (&*self).read(buffer)
     }
+
+    fn read_vectored(&mut self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        (&*self).read_vectored(slices)
+    }
 }
 
 impl Write for TcpStream {
@@ -272,5 +254,15 @@ impl Write for TcpStream {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Whether the handshake is complete, or why it failed.
+fn opened(stack: &mut Stack, id: SocketId) -> Result<(), Error> {
+    let readiness = stack.readiness(id)?;
+    match stack.error(id)? {
+        Some(error) => Err(error),
+        None if readiness.connected => Ok(()),
+        None => Err(Error::WouldBlock),
     }
 }

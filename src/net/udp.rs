@@ -3,16 +3,33 @@
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Network;
+use super::calls::{common_calls, timeout_calls};
+use super::network::each_address;
 use super::socket::Socket;
 use crate::driver::Direction;
 
 /// A UDP socket: [`std::net::UdpSocket`], on a [`Network`]. Dropping the last clone closes it.
+///
+/// What it does not have of the standard library's is broadcast and multicast, which the stack does not send.
+///
+/// ```
+/// use longwire::net::Network;
+///
+/// fn ask(network: &Network, question: &[u8]) -> std::io::Result<Vec<u8>> {
+///     let socket = network.udp("10.9.0.2:0")?;
+///     socket.connect("10.9.0.1:53")?;
+///     socket.send(question)?;
+///     let mut answer = vec![0; 512];
+///     let len = socket.recv(&mut answer)?;
+///     answer.truncate(len);
+///     Ok(answer)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct UdpSocket {
-    socket: Arc<Socket>,
+    pub(super) socket: Arc<Socket>,
 }
 
 impl UdpSocket {
@@ -20,11 +37,6 @@ impl UdpSocket {
         network.check_open()?;
         let id = network.shared().with(|stack| stack.udp_bind(address))?;
         Ok(UdpSocket { socket: Arc::new(Socket::new(network, id)?) })
-    }
-
-    /// The network that it runs on.
-    pub fn network(&self) -> &Network {
-        self.socket.network()
     }
 
     /// Sends one datagram to the first address of `to`. Returns its length.
@@ -40,66 +52,63 @@ impl UdpSocket {
     /// Receives one datagram: how much of it fitted into `buffer`, and who sent it. The rest of it is lost.
     ///
     /// # Errors
-    /// `WouldBlock` if the socket is nonblocking or its time-out is over and there is none; `NetworkDown` once the
-    /// network is shut down.
+    /// `WouldBlock` if the socket is nonblocking or its time-out is over and there is none; `ConnectionRefused` if it
+    /// is connected and the peer said that nobody is there; `NetworkDown` once the network is shut down.
     pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.socket.blocking(Direction::Read, |stack, id| stack.udp_recv_from(id, buffer))
     }
 
-    /// Our address and port; the port that was chosen if 0 was asked for.
+    /// As [`recv_from`](UdpSocket::recv_from), but the datagram stays there to be received again.
     ///
     /// # Errors
-    /// `NetworkDown` once the network is shut down.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.call(|stack, id| stack.local_addr(id))
+    /// As for `recv_from`.
+    pub fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.socket.blocking(Direction::Read, |stack, id| stack.udp_peek_from(id, buffer))
     }
 
-    /// Another handle on the same socket.
+    /// Makes one peer the only one that datagrams are received from and that [`send`](UdpSocket::send) sends to: the
+    /// first address of `address` that can be reached. Once more it changes to another.
     ///
     /// # Errors
-    /// Never; the standard library's signature.
-    pub fn try_clone(&self) -> io::Result<UdpSocket> {
-        Ok(UdpSocket { socket: Arc::clone(&self.socket) })
+    /// `InvalidInput` for an address that no datagram can be sent to, `NetworkUnreachable` without an address of ours
+    /// in that family.
+    pub fn connect<A: ToSocketAddrs>(&self, address: A) -> io::Result<()> {
+        each_address(address, |address| self.socket.call(|stack, id| stack.udp_connect(id, address)))
     }
 
-    /// How long receiving may block.
+    /// Sends one datagram to the peer that the socket is connected to. Returns its length.
     ///
     /// # Errors
-    /// Never; the standard library's signature.
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.timeout(Direction::Read).get())
+    /// `NotConnected`; `ConnectionRefused` if the peer has answered an earlier one that nobody is there; else as for
+    /// [`send_to`](UdpSocket::send_to).
+    pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.blocking(Direction::Write, |stack, id| stack.udp_send(id, bytes))
     }
 
-    /// How long receiving may block before it gives `WouldBlock`; `None`: for ever.
+    /// Receives one datagram: how much of it fitted into `buffer`. Connected, it is the peer's; else anybody's.
     ///
     /// # Errors
-    /// `InvalidInput` for a time of zero.
-    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.timeout(Direction::Read).set(timeout)
+    /// As for [`recv_from`](UdpSocket::recv_from).
+    pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.recv_from(buffer).map(|(len, _)| len)
     }
 
-    /// How long sending may block.
+    /// As [`recv`](UdpSocket::recv), but the datagram stays there to be received again.
     ///
     /// # Errors
-    /// Never; the standard library's signature.
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.timeout(Direction::Write).get())
+    /// As for [`recv_from`](UdpSocket::recv_from).
+    pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.peek_from(buffer).map(|(len, _)| len)
     }
 
-    /// How long sending may block before it gives `WouldBlock`; `None`: for ever.
+    /// The peer that the socket is connected to.
     ///
     /// # Errors
-    /// `InvalidInput` for a time of zero.
-    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.timeout(Direction::Write).set(timeout)
-    }
-
-    /// Makes sending and receiving give `WouldBlock` instead of blocking, for every clone.
-    ///
-    /// # Errors
-    /// Never; the standard library's signature.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.socket.set_nonblocking(nonblocking);
-        Ok(())
+    /// `NotConnected` without one.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.call(|stack, id| stack.remote_addr(id))
     }
 }
+
+common_calls!(UdpSocket);
+timeout_calls!(UdpSocket);

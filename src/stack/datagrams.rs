@@ -56,6 +56,17 @@ impl<O> Datagrams<O> {
         Ok((len, origin))
     }
 
+    /// Copies the oldest message out, as much of it as fits, and leaves it where it is.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is none.
+    pub(super) fn peek(&self, buffer: &mut [u8]) -> Result<(usize, &O), Error> {
+        let (origin, payload) = self.received.front().ok_or(Error::WouldBlock)?;
+        let len = payload.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&payload[..len]);
+        Ok((len, origin))
+    }
+
     /// Whether there is a message to receive.
     pub(super) fn is_readable(&self) -> bool {
         !self.received.is_empty()

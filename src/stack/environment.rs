@@ -4,6 +4,7 @@ use super::addresses::Addresses;
 use super::link::{Link, Loopback};
 use super::{Config, Counters, Instant, Pool, Sink};
 use crate::tcp::Context;
+use crate::wire::IpOut;
 
 /// The surroundings of all sockets, apart from the tables that hold them, so that one socket and these can be
 /// borrowed together.
@@ -37,6 +38,7 @@ impl Environment {
             loopback: &mut self.loopback,
             pool: &self.pool,
             counters: &mut self.counters.ip,
+            hop_limit: IpOut::HOP_LIMIT,
             sent: 0,
             loopback_full: false,
         };

@@ -149,6 +149,7 @@ impl Stack {
         let open = Open { iss: half.iss, ..self.open(&tuple, None, options) };
         let mut cx = self.env.context();
         let connection = Connection::accept(&mut cx, &half, open, segment.meta.received_at);
+        let hop_limit = self.sockets.at(listener).map(|entry| entry.hop_limit);
         let listener = self.sockets.id_at(listener);
         let index = self.insert_connection(TcpSocket {
             connection,
@@ -158,6 +159,9 @@ impl Stack {
             in_demux: true,
             live: true,
         });
+        if let (Some(entry), Some(hop_limit)) = (self.sockets.at_mut(index), hop_limit) {
+            entry.hop_limit = hop_limit;
+        }
         self.connection_input(index, segment, payload);
     }
 

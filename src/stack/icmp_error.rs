@@ -18,22 +18,27 @@ const QUOTE_V4: usize = 576 - 20 - HEADER_LEN;
 /// An error quotes so much of an IPv6 packet that it stays within the least MTU (RFC 4443 2.4).
 const QUOTE_V6: usize = 1280 - 40 - HEADER_LEN;
 
-/// What an error quotes of one of our TCP segments.
+/// What an error quotes of one of our TCP segments or UDP datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Quoted {
+    protocol: Protocol,
     tuple: FourTuple,
+    /// Of a segment; a datagram has none.
     seq: SeqNumber,
 }
 
 impl Stack {
     /// An error about a packet that `quote` begins with, sent to our address `to`.
     pub(super) fn icmp_error_input(&mut self, to: IpAddr, error: Error, quote: &[u8]) {
-        let Some(Quoted { tuple, seq }) =
-            quoted_segment(quote).filter(|quoted| quoted.tuple.local().ip() == to)
+        let Some(Quoted { protocol, tuple, seq }) =
+            quoted_packet(quote).filter(|quoted| quoted.tuple.local().ip() == to)
         else {
             self.env.counters.icmp.errors_unmatched += 1;
             return;
         };
+        if protocol == Protocol::UDP {
+            return self.icmp_udp_error_input(&tuple, error);
+        }
         let Some(Flow::Connection(index)) = self.find_flow(self.demux.tag(&tuple), &tuple) else {
             self.env.counters.icmp.errors_unmatched += 1;
             return;
@@ -50,6 +55,13 @@ impl Stack {
         tcp.connection.handle_unreachable(&mut self.env.context(), error);
         self.output.mark(index, &mut entry.output);
         self.settle(index);
+    }
+
+    /// Only that nobody is there ends anything for a UDP socket; what routers say may pass.
+    fn icmp_udp_error_input(&mut self, tuple: &FourTuple, error: Error) {
+        let matched = error == Error::ConnectionRefused && self.udp_refused(tuple.local(), tuple.remote());
+        let counters = &mut self.env.counters.icmp;
+        *(if matched { &mut counters.errors_matched } else { &mut counters.errors_unmatched }) += 1;
     }
 
     /// Tells the sender of a UDP datagram that nobody is bound to its port (RFC 1122 4.1.3.1). Its source is unicast
@@ -81,7 +93,7 @@ impl Stack {
 
 /// Reads the quoted beginning of a packet of ours. It is cut off, and routers have changed it on the way, so neither
 /// lengths nor checksums mean anything; our packets have neither options nor extension headers.
-fn quoted_segment(quote: &[u8]) -> Option<Quoted> {
+fn quoted_packet(quote: &[u8]) -> Option<Quoted> {
     let (src, dst, protocol, transport) = match quote.first()? >> 4 {
         4 => {
             let ip = Ipv4HeaderSlice::from_slice(quote).ok()?;
@@ -95,13 +107,11 @@ fn quoted_segment(quote: &[u8]) -> Option<Quoted> {
         }
         _ => return None,
     };
-    if protocol.0 != Protocol::TCP.0 {
-        return None;
-    }
+    let protocol = [Protocol::TCP, Protocol::UDP].into_iter().find(|known| known.0 == protocol.0)?;
     let &[a, b, c, d, s0, s1, s2, s3] = transport.first_chunk::<8>()?;
     let (local, remote) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
     let tuple = FourTuple::new(SocketAddr::new(src, local), SocketAddr::new(dst, remote))?;
-    Some(Quoted { tuple, seq: SeqNumber(u32::from_be_bytes([s0, s1, s2, s3])) })
+    Some(Quoted { protocol, tuple, seq: SeqNumber(u32::from_be_bytes([s0, s1, s2, s3])) })
 }
 
 /// How often we send ICMP errors (RFC 1812 4.3.2.8, RFC 4443 2.4 f): a hundred a second, fifty at once.
@@ -153,15 +163,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_not_tcp_matches_nothing() {
-        assert_eq!(quoted_segment(&[]), None);
-        assert_eq!(quoted_segment(&[0x45; 27]), None, "seven bytes of transport header");
-        assert_eq!(quoted_segment(&[0x60; 48]), None, "not TCP");
+    fn what_is_cut_off_or_neither_tcp_nor_udp_matches_nothing() {
+        assert_eq!(quoted_packet(&[]), None);
+        assert_eq!(quoted_packet(&[0x45; 27]), None, "seven bytes of transport header");
+        assert_eq!(quoted_packet(&[0x60; 48]), None, "neither TCP nor UDP");
         let mut quote = [0; 28];
         quote[0] = 0x45;
         quote[9] = 6;
         quote[20..].copy_from_slice(&[0, 80, 1, 0, 0, 0, 0, 9]);
-        let quoted = quoted_segment(&quote).unwrap();
+        let quoted = quoted_packet(&quote).unwrap();
         assert_eq!((quoted.tuple.local_port, quoted.tuple.remote_port, quoted.seq), (80, 256, SeqNumber(9)));
     }
 }

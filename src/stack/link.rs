@@ -62,6 +62,8 @@ pub(super) struct Link<'a> {
     pub(super) loopback: &'a mut Loopback,
     pub(super) pool: &'a Pool,
     pub(super) counters: &'a mut IpCounters,
+    /// What the IP header says of how far a packet may go.
+    pub(super) hop_limit: u8,
     /// Packets sent so far, as many as a device without offload makes of them.
     pub(super) sent: usize,
     /// Whether the last `Full` was ours and not the device's: it passes as soon as the packets have come in.
@@ -118,7 +120,7 @@ impl Link<'_> {
         }
         let ip = IpOut { addresses: *out.addresses, protocol: out.protocol, ecn: out.ecn, payload_len: len };
         let mut ip_header = [0; IpOut::MAX_LEN];
-        let ip_len = ip.emit(&mut ip_header);
+        let ip_len = ip.emit_with(self.hop_limit, &mut ip_header);
         let mut header = [0; IpOut::MAX_LEN + TcpHeader::MAX_LEN];
         header[..ip_len].copy_from_slice(&ip_header[..ip_len]);
         header[ip_len..ip_len + transport.len()].copy_from_slice(transport);

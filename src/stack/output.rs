@@ -122,6 +122,7 @@ impl Stack {
     fn flush_socket(&mut self, index: u32, sink: &mut dyn Sink, budget: &mut usize) -> Flushed {
         let Some(entry) = self.sockets.at_mut(index) else { return Flushed::Done };
         let (mut link, mut cx) = self.env.link(sink);
+        link.hop_limit = entry.hop_limit;
         let transmitted = match &mut entry.socket {
             Socket::Tcp(tcp) => {
                 let tuple = tcp.tuple;

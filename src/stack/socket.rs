@@ -9,6 +9,7 @@ use super::ping::PingSocket;
 use super::udp::UdpSocket;
 use super::{Readiness, SocketId};
 use crate::tcp::{Connection, Events, HalfOpen, State};
+use crate::wire::IpOut;
 
 /// A socket with what the stack's queues remember of it.
 pub(super) struct Entry {
@@ -17,11 +18,18 @@ pub(super) struct Entry {
     pub(super) pending: Readiness,
     /// Its place in the output queue.
     pub(super) output: OutputMark,
+    /// How many routers its packets may pass.
+    pub(super) hop_limit: u8,
 }
 
 impl Entry {
     pub(super) fn new(socket: Socket) -> Entry {
-        Entry { socket, pending: Readiness::default(), output: OutputMark::default() }
+        Entry {
+            socket,
+            pending: Readiness::default(),
+            output: OutputMark::default(),
+            hop_limit: IpOut::HOP_LIMIT,
+        }
     }
 }
 

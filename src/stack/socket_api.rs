@@ -65,7 +65,7 @@ impl Stack {
         Ok(match &self.sockets.get(id).ok_or(Error::StaleSocket)?.socket {
             Socket::Tcp(tcp) => tcp.readiness(),
             Socket::Listener(listener) => of_messages(!listener.accept_queue.is_empty(), false),
-            Socket::Udp(udp) => of_messages(udp.queue.is_readable(), udp.queue.is_writable()),
+            Socket::Udp(udp) => udp.readiness(),
             Socket::Ping(ping) => of_messages(ping.queue.is_readable(), ping.queue.is_writable()),
         })
     }
@@ -78,21 +78,43 @@ impl Stack {
         Ok(match &self.sockets.get(id).ok_or(Error::StaleSocket)?.socket {
             Socket::Tcp(tcp) => tcp.tuple.local(),
             Socket::Listener(listener) => listener.local,
-            Socket::Udp(udp) => udp.local,
+            Socket::Udp(udp) => udp.local_addr(),
             Socket::Ping(ping) => SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), ping.identifier),
         })
     }
 
-    /// The peer's end of a connection.
+    /// The peer's end of a connection, or of a UDP socket that has been connected.
     ///
     /// # Errors
-    /// `StaleSocket`; `NotConnected` for a socket that is no connection.
+    /// `StaleSocket`; `NotConnected` for a socket that has no peer.
     pub fn remote_addr(&self, id: SocketId) -> Result<SocketAddr, Error> {
-        match self.tcp(id) {
-            Ok(tcp) => Ok(tcp.tuple.remote()),
-            Err(Error::InvalidInput) => Err(Error::NotConnected),
-            Err(error) => Err(error),
+        match &self.sockets.get(id).ok_or(Error::StaleSocket)?.socket {
+            Socket::Tcp(tcp) => Ok(tcp.tuple.remote()),
+            Socket::Udp(udp) => udp.remote_addr().ok_or(Error::NotConnected),
+            Socket::Listener(_) | Socket::Ping(_) => Err(Error::NotConnected),
         }
+    }
+
+    /// How many routers the packets of a socket may pass; 64 unless set. Connections take it over from their listener.
+    ///
+    /// # Errors
+    /// `StaleSocket`.
+    pub fn hop_limit(&self, id: SocketId) -> Result<u8, Error> {
+        Ok(self.sockets.get(id).ok_or(Error::StaleSocket)?.hop_limit)
+    }
+
+    /// Sets [`hop_limit`](Stack::hop_limit). What belongs to no socket yet or any more (SYN-ACKs, answers from
+    /// TIME-WAIT, resets to nobody's segments) keeps the usual one.
+    ///
+    /// # Errors
+    /// `StaleSocket`; `InvalidInput` for 0, with which no packet would go anywhere.
+    pub fn set_hop_limit(&mut self, id: SocketId, hop_limit: u8) -> Result<(), Error> {
+        let entry = self.sockets.get_mut(id).ok_or(Error::StaleSocket)?;
+        if hop_limit == 0 {
+            return Err(Error::InvalidInput);
+        }
+        entry.hop_limit = hop_limit;
+        Ok(())
     }
 
     /// A connection's options, or those that a listener's connections begin with.

@@ -3,7 +3,7 @@
 use std::net::Shutdown;
 
 use super::socket::{Socket, TcpSocket};
-use super::{Chunk, Error, SocketId, Stack, TcpInfo};
+use super::{Chunk, Error, SocketId, Stack, State, TcpInfo};
 
 impl Stack {
     /// Moves received bytes into `buffer` and says how many; `Ok(0)` is the end of the stream, or an empty buffer.
@@ -88,6 +88,16 @@ impl Stack {
         self.tcp_mut(id)?.connection.abort(Error::ConnectionAborted);
         self.touch(id.index);
         Ok(())
+    }
+
+    /// Whether nothing of what was written is left to be delivered, and our direction is closed and the peer knows; or
+    /// whether the connection has ended. An event (`writable` or `closed`) says when it becomes so.
+    ///
+    /// # Errors
+    /// `StaleSocket`; `InvalidInput` for a socket that is no connection.
+    pub fn is_delivered(&self, id: SocketId) -> Result<bool, Error> {
+        let state = self.tcp(id)?.connection.state();
+        Ok(matches!(state, State::FinWait2 | State::TimeWait | State::Closed))
     }
 
     /// A snapshot of a connection, with what `ss -i` shows.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use etherparse::UdpHeaderSlice;
 
 use super::datagrams::Datagrams;
+use super::flow::{destination, source};
 use super::input::Arrival;
 use super::outbox::Datagram;
 use super::ping::take_payload;
@@ -17,8 +18,56 @@ const HEADER_LEN: usize = 8;
 /// A UDP socket.
 #[derive(Debug)]
 pub(super) struct UdpSocket {
+    /// What it is bound to.
     pub(super) local: SocketAddr,
+    /// The only one that it talks to, once connected.
+    peer: Option<Peer>,
+    /// What was heard of the last datagrams and nobody has been told yet.
+    error: Option<Error>,
     pub(super) queue: Datagrams<SocketAddr>,
+}
+
+/// The other end of a connected UDP socket.
+#[derive(Clone, Copy, Debug)]
+struct Peer {
+    /// From us to it.
+    addresses: IpPair,
+    port: u16,
+}
+
+impl UdpSocket {
+    fn new(local: SocketAddr) -> UdpSocket {
+        UdpSocket { local, peer: None, error: None, queue: Datagrams::default() }
+    }
+
+    /// What it is bound to; connected, also which of our addresses that means.
+    pub(super) fn local_addr(&self) -> SocketAddr {
+        let ip = self.peer.map_or(self.local.ip(), |peer| source(&peer.addresses));
+        SocketAddr::new(ip, self.local.port())
+    }
+
+    pub(super) fn remote_addr(&self) -> Option<SocketAddr> {
+        self.peer.map(|peer| SocketAddr::new(destination(&peer.addresses), peer.port))
+    }
+
+    pub(super) fn readiness(&self) -> Readiness {
+        let failed = self.error.is_some();
+        Readiness {
+            readable: failed || self.queue.is_readable(),
+            writable: self.queue.is_writable(),
+            failed,
+            ..Readiness::default()
+        }
+    }
+
+    /// Whether a datagram between these ends is for it.
+    fn accepts(&self, to: IpAddr, from: SocketAddr) -> bool {
+        self.peer.is_none() || (self.remote_addr() == Some(from) && self.local_addr().ip() == to)
+    }
+
+    fn take_error(&mut self) -> Result<(), Error> {
+        self.error.take().map_or(Ok(()), Err)
+    }
 }
 
 impl Stack {
@@ -29,19 +78,51 @@ impl Stack {
     pub fn udp_bind(&mut self, local: SocketAddr) -> Result<SocketId, Error> {
         self.check_socket_limit()?;
         let local = self.check_binding(local, |stack| &stack.udp_bindings)?;
-        let socket = Socket::Udp(Box::new(UdpSocket { local, queue: Datagrams::default() }));
+        let socket = Socket::Udp(Box::new(UdpSocket::new(local)));
         let id = self.sockets.insert(Entry::new(socket));
         self.udp_bindings.insert(local, id.index);
         Ok(id)
     }
 
+    /// Makes `remote` the only one that a UDP socket receives from, and that [`udp_send`](Stack::udp_send) sends to.
+    /// What has been received already stays. Again it changes to another one.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a destination that is not unicast, of the other family, or port 0; `NetworkUnreachable`
+    /// without an address of its family.
+    pub fn udp_connect(&mut self, id: SocketId, remote: SocketAddr) -> Result<(), Error> {
+        let local = self.udp_mut(id)?.local;
+        if local.is_ipv4() != remote.is_ipv4() || remote.port() == 0 {
+            return Err(Error::InvalidInput);
+        }
+        let route = self.route(remote.ip())?;
+        let addresses =
+            if local.ip().is_unspecified() { Some(route) } else { IpPair::new(local.ip(), remote.ip()) };
+        let addresses = addresses.ok_or(Error::InvalidInput)?;
+        let udp = self.udp_mut(id)?;
+        udp.peer = Some(Peer { addresses, port: remote.port() });
+        udp.error = None;
+        Ok(())
+    }
+
+    /// Sends one datagram to the peer of a connected socket.
+    ///
+    /// # Errors
+    /// `NotConnected`; else as [`udp_send_to`](Stack::udp_send_to).
+    pub fn udp_send(&mut self, id: SocketId, bytes: &[u8]) -> Result<usize, Error> {
+        let to = self.udp_mut(id)?.remote_addr().ok_or(Error::NotConnected)?;
+        self.udp_send_to(id, bytes, to)
+    }
+
     /// Sends one datagram and says how long it was.
     ///
     /// # Errors
-    /// `WouldBlock` while the queue is full; `InvalidInput` for a datagram beyond the MTU, or a destination that is not
+    /// `ConnectionRefused` if the peer of a connected socket said of an earlier one that nobody is there; `WouldBlock` while the queue is full; `InvalidInput` for a datagram beyond the MTU, or a destination that is not
     /// unicast, of the other family, or port 0; `NetworkUnreachable` without an address of its family.
     pub fn udp_send_to(&mut self, id: SocketId, bytes: &[u8], to: SocketAddr) -> Result<usize, Error> {
-        let local = self.udp_mut(id)?.local;
+        let udp = self.udp_mut(id)?;
+        udp.take_error()?;
+        let local = udp.local_addr();
         let len = HEADER_LEN + bytes.len();
         if local.is_ipv4() != to.is_ipv4() || to.port() == 0 || len > self.env.max_payload(to.ip()) {
             return Err(Error::InvalidInput);
@@ -64,9 +145,30 @@ impl Stack {
     /// Takes the oldest datagram: bytes copied into `buffer`, and who sent it. What does not fit is lost.
     ///
     /// # Errors
-    /// `WouldBlock` if there is none.
+    /// `WouldBlock` if there is none; `ConnectionRefused` once, if the peer of a connected socket said that nobody is
+    /// there.
     pub fn udp_recv_from(&mut self, id: SocketId, buffer: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
-        self.udp_mut(id)?.queue.receive(buffer)
+        let udp = self.udp_mut(id)?;
+        udp.take_error()?;
+        udp.queue.receive(buffer)
+    }
+
+    /// As [`udp_recv_from`](Stack::udp_recv_from), leaving the datagram where it is.
+    ///
+    /// # Errors
+    /// As `udp_recv_from`.
+    pub fn udp_peek_from(&mut self, id: SocketId, buffer: &mut [u8]) -> Result<(usize, SocketAddr), Error> {
+        let udp = self.udp_mut(id)?;
+        udp.take_error()?;
+        udp.queue.peek(buffer).map(|(len, from)| (len, *from))
+    }
+
+    /// What the peer of a connected UDP socket said of the last datagrams; the next call does not say it again.
+    ///
+    /// # Errors
+    /// `StaleSocket`; `InvalidInput` for any other kind of socket.
+    pub fn udp_take_error(&mut self, id: SocketId) -> Result<Option<Error>, Error> {
+        Ok(self.udp_mut(id)?.error.take())
     }
 
     /// Handles a packet that holds a UDP datagram.
@@ -90,6 +192,10 @@ impl Stack {
             return self.send_port_unreachable(arrival, packet);
         };
         let Socket::Udp(udp) = &mut entry.socket else { return };
+        if !udp.accepts(to.ip(), from) {
+            counters.no_socket += 1;
+            return self.send_port_unreachable(arrival, packet);
+        }
         packet.narrow(arrival.ip.payload + HEADER_LEN..end);
         if udp.queue.deliver(from, take_payload(&self.env.pool, packet)) {
             counters.received += 1;
@@ -97,6 +203,23 @@ impl Stack {
         } else {
             counters.queue_full += 1;
         }
+    }
+
+    /// Somebody answered a datagram of ours with a port unreachable: the socket hears of it if it is connected to just
+    /// that port (RFC 1122 4.1.3.3). Whether it was.
+    pub(super) fn udp_refused(&mut self, local: SocketAddr, remote: SocketAddr) -> bool {
+        let socket = self.udp_bindings.find(local).and_then(|index| self.sockets.id_at(index));
+        let Some((id, entry)) = socket.and_then(|id| Some((id, self.sockets.get_mut(id)?))) else {
+            return false;
+        };
+        let Socket::Udp(udp) = &mut entry.socket else { return false };
+        if udp.peer.is_none() || !udp.accepts(local.ip(), remote) {
+            return false;
+        }
+        udp.error = Some(Error::ConnectionRefused);
+        let kinds = Readiness { failed: true, ..Readiness::READABLE };
+        self.events.post(id, &mut entry.pending, kinds);
+        true
     }
 
     /// Tells the application about room, after messages of a UDP or ICMP socket have gone out.

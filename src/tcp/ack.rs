@@ -263,6 +263,8 @@ impl Connection {
         match self.state {
             State::FinWait1 => {
                 self.state = State::FinWait2;
+                // Whoever lingers until all is delivered hears of it.
+                self.events.writable = true;
                 self.limit_fin_wait_2(cx);
             }
             State::Closing => self.enter_time_wait(),

@@ -25,7 +25,7 @@ pub enum Error {
     HostUnreachable,
     /// There is no address of ours in the destination's family.
     NetworkUnreachable,
-    /// Writing after the direction was shut down.
+    /// Writing after the direction was shut down, or to a peer that has closed and reset what came after that.
     BrokenPipe,
     /// The address and port are taken.
     AddrInUse,

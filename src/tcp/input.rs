@@ -155,6 +155,8 @@ impl Connection {
             State::SynReceived => self.fail(cx, Error::ConnectionRefused),
             // Everything has been exchanged: a reset only hurries the end.
             State::Closing | State::LastAck => self.end(None),
+            // The peer's stream had its end, so that nothing is lost but what we write: what kernels report, too.
+            State::CloseWait => self.fail(cx, Error::BrokenPipe),
             _ => self.fail(cx, Error::ConnectionReset),
         }
         DROP

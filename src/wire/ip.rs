@@ -248,11 +248,17 @@ impl IpPair {
 impl IpOut {
     /// Longest header written.
     pub const MAX_LEN: usize = 40;
-    const HOP_LIMIT: u8 = 64;
+    /// The hop limit (time to live) of what asks for no other: the number that RFC 1700 recommends.
+    pub const HOP_LIMIT: u8 = 64;
 
     /// Writes the header to the start of `out` and returns its length. A payload beyond what the length field can
     /// say is a bug of ours; the field saturates.
     pub fn emit(&self, out: &mut [u8; Self::MAX_LEN]) -> usize {
+        self.emit_with(Self::HOP_LIMIT, out)
+    }
+
+    /// As [`emit`](Self::emit), with a hop limit of one's own.
+    pub fn emit_with(&self, hop_limit: u8, out: &mut [u8; Self::MAX_LEN]) -> usize {
         match self.addresses {
             IpPair::V4 { src, dst } => {
                 let header = Ipv4Header {
@@ -261,7 +267,7 @@ impl IpOut {
                     total_len: u16::try_from(self.payload_len + 20).unwrap_or(u16::MAX),
                     // Never fragmented (RFC 6864 4.1: an atomic datagram's identification may be anything).
                     dont_fragment: true,
-                    time_to_live: Self::HOP_LIMIT,
+                    time_to_live: hop_limit,
                     protocol: IpNumber(self.protocol.0),
                     source: src.octets(),
                     destination: dst.octets(),
@@ -281,7 +287,7 @@ impl IpOut {
                     flow_label: Ipv6FlowLabel::ZERO,
                     payload_length: u16::try_from(self.payload_len).unwrap_or(u16::MAX),
                     next_header: IpNumber(self.protocol.0),
-                    hop_limit: Self::HOP_LIMIT,
+                    hop_limit,
                     source: src.octets(),
                     destination: dst.octets(),
                 };

@@ -2,7 +2,7 @@
 
 mod closing;
 mod datagrams;
-mod parity;
+mod readiness;
 mod stream;
 mod transfer;
 

@@ -1,6 +1,6 @@
 //! What a connection does, call by call.
 
-use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -183,15 +183,108 @@ fn options_are_shared_by_clones() {
     assert!(client.info().unwrap().srtt.is_some(), "the handshake was timed");
 }
 
+/// As kernel sockets do: whoever asks first is told, and from then on it is just over.
 #[test]
-fn a_reset_is_an_error_that_is_taken_once() {
-    let (client, mut server, _end) = connection();
-    client.set_reset_on_drop(true);
+fn a_reset_is_told_once() {
+    let ends: [fn(&TcpStream) -> ErrorKind; 3] = [
+        |mut stream| stream.read(&mut [0; 8]).unwrap_err().kind(),
+        |stream| stream.peek(&mut [0; 8]).unwrap_err().kind(),
+        |stream| loop {
+            if let Some(error) = stream.take_error().unwrap() {
+                return error.kind();
+            }
+            thread::yield_now();
+        },
+    ];
+    for told_by in ends {
+        let (client, mut server, _end) = connection();
+        client.set_linger(Some(Duration::ZERO)).unwrap();
+        drop(client);
+        assert_eq!(told_by(&server), ErrorKind::ConnectionReset);
+        assert!(server.take_error().unwrap().is_none());
+        assert_eq!(server.read(&mut [0; 8]).unwrap(), 0);
+        assert!(server.read_chunk().unwrap().is_none());
+        assert_eq!(server.write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
+        assert_eq!(server.peer_addr().unwrap_err().kind(), ErrorKind::NotConnected);
+        assert_eq!(server.shutdown(Shutdown::Both).unwrap_err().kind(), ErrorKind::NotConnected);
+    }
+}
+
+#[test]
+fn lingering_waits_until_the_peer_has_everything() {
+    let (mut client, server, _end) = connection();
+    assert_eq!(client.linger().unwrap(), None);
+    client.set_linger(Some(PATIENCE)).unwrap();
+    assert_eq!(client.try_clone().unwrap().linger().unwrap(), Some(PATIENCE));
+    let bytes = noise(6, 500_000);
+    let received = spawn(move || read_all(server).unwrap());
+    client.write_all(&bytes).unwrap();
+    let network = client.network().clone();
     drop(client);
-    assert_eq!(server.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::ConnectionReset);
-    let taken = server.take_error().unwrap().map(|error| error.kind());
-    assert_eq!(taken, Some(ErrorKind::ConnectionReset));
-    assert!(server.take_error().unwrap().is_none());
+    let live = network.shared().with(|stack| stack.live_connections());
+    assert_eq!(live, 0, "the peer has acknowledged all of it, and the end");
+    assert!(join(&received) == bytes);
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "measures how long dropping blocks")]
+fn lingering_has_an_end() {
+    let (client, server, _end) = connection();
+    let linger = Duration::from_millis(60);
+    client.set_linger(Some(linger)).unwrap();
+    client.set_write_timeout(Some(Duration::from_millis(20))).unwrap();
+    // More than the peer takes without reading.
+    while (&client).write(&[0; 64 * 1024]).is_ok() {}
+    let start = Instant::now();
+    drop(client);
+    assert!((linger..PATIENCE).contains(&start.elapsed()), "{:?}", start.elapsed());
+    drop(server);
+}
+
+#[test]
+fn slices_are_filled_one_after_another() {
+    let (mut client, mut server, _end) = connection();
+    client.write_all(b"head body").unwrap();
+    server.peek(&mut [0; 9]).unwrap();
+    let (mut head, mut body) = ([0; 5], [0; 8]);
+    let mut slices = [IoSliceMut::new(&mut head), IoSliceMut::new(&mut []), IoSliceMut::new(&mut body)];
+    assert_eq!(server.read_vectored(&mut slices).unwrap(), 9);
+    assert_eq!((&head, &body[..4]), (b"head ", &b"body"[..]));
+    drop(client);
+    assert_eq!(server.read_vectored(&mut [IoSliceMut::new(&mut head)]).unwrap(), 0, "the end");
+}
+
+#[test]
+fn a_connection_has_the_options_of_its_listener() {
+    let (client, server, _end) = networks();
+    let listener = listen(&server);
+    let keep_alive = KeepAlive { idle: PATIENCE, interval: Duration::from_secs(1), count: 2 };
+    listener.set_keepalive(Some(keep_alive)).unwrap();
+    listener.set_send_buffer_size(1).unwrap();
+    listener.set_recv_buffer_size(123_456).unwrap();
+    listener.set_tcp_user_timeout(Some(PATIENCE)).unwrap();
+    listener.set_ttl(7).unwrap();
+    let (_stream, accepted) = connect(&client, &listener);
+    assert_eq!(accepted.keepalive().unwrap(), Some(keep_alive));
+    assert_eq!(accepted.send_buffer_size().unwrap(), 4_096, "there is a least");
+    assert_eq!(accepted.recv_buffer_size().unwrap(), 123_456);
+    assert_eq!(accepted.tcp_user_timeout().unwrap(), Some(PATIENCE));
+    assert_eq!(accepted.ttl().unwrap(), 7);
+}
+
+#[test]
+fn a_connection_that_has_only_begun_is_nobodys_yet() {
+    let (client, server, _end) = networks();
+    let silent = client.start_connect("10.9.0.77:80".parse().unwrap()).unwrap();
+    assert_eq!(silent.peer_addr().unwrap_err().kind(), ErrorKind::NotConnected);
+    assert_eq!((&silent).write(b"x").unwrap_err().kind(), ErrorKind::WouldBlock);
+    let listener = listen(&server);
+    let stream = client.start_connect(listener.local_addr().unwrap()).unwrap();
+    listener.accept().unwrap();
+    while stream.peer_addr().is_err() {
+        thread::yield_now();
+    }
+    assert!(stream.take_error().unwrap().is_none());
 }
 
 #[test]

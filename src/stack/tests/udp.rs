@@ -154,3 +154,79 @@ fn destinations_and_sizes_that_cannot_be() {
     assert_eq!(host.stack.udp_bind(at("0.0.0.0", 7)), Err(Error::AddrInUse));
     assert_eq!(host.stack.udp_bind(at("10.0.0.9", 7)), Err(Error::AddrNotAvailable));
 }
+
+#[test]
+fn a_connected_socket_hears_its_peer_only() {
+    for ((ours, theirs), any) in FAMILIES.into_iter().zip(["0.0.0.0", "::"]) {
+        let mut host = Host::new();
+        let id = host.stack.udp_bind(at(any, 7)).unwrap();
+        assert_eq!(host.stack.udp_send(id, b"whom to?"), Err(Error::NotConnected));
+        assert_eq!(host.stack.remote_addr(id), Err(Error::NotConnected));
+        host.stack.udp_connect(id, at(theirs, 5_000)).unwrap();
+        assert_eq!(host.stack.local_addr(id), Ok(at(ours, 7)), "which of ours is settled now");
+        assert_eq!(host.stack.remote_addr(id), Ok(at(theirs, 5_000)));
+        host.receive(&datagram(at(theirs, 5_001), at(ours, 7), b"a stranger"));
+        assert_eq!(host.stack.udp_recv_from(id, &mut [0; 16]), Err(Error::WouldBlock));
+        assert_eq!(host.stack.counters().udp.no_socket, 1);
+        assert_eq!(host.output().len(), 1, "the stranger is told that nobody is there");
+        host.receive(&datagram(at(theirs, 5_000), at(ours, 7), b"the peer"));
+        assert_eq!(host.stack.udp_recv_from(id, &mut [0; 16]), Ok((8, at(theirs, 5_000))));
+        assert_eq!(host.stack.udp_send(id, b"answer"), Ok(6));
+        assert_eq!(transport(&host.output()[0].bytes).1[2..4], 5_000u16.to_be_bytes());
+    }
+}
+
+#[test]
+fn what_no_socket_can_be_connected_to_is_refused() {
+    let mut host = Host::new();
+    let id = host.stack.udp_bind(at("10.0.0.1", 7)).unwrap();
+    for remote in [at("10.0.0.2", 0), at("fd00::2", 7), at("255.255.255.255", 7)] {
+        assert_eq!(host.stack.udp_connect(id, remote), Err(Error::InvalidInput), "{remote}");
+    }
+}
+
+/// RFC 1122 4.1.3.3.
+#[test]
+fn a_refusal_reaches_the_socket_that_is_connected_to_just_that_port() {
+    let (mut pair, here) = (Pair::new(), at("10.0.0.2", 9));
+    let id = pair.client.stack.udp_bind(here).unwrap();
+    pair.client.stack.udp_send_to(id, b"anybody?", at("10.0.0.1", 53)).unwrap();
+    pair.exchange();
+    assert_eq!(pair.client.stack.udp_take_error(id), Ok(None), "not connected: it may be talking to many");
+    pair.client.stack.udp_connect(id, at("10.0.0.1", 53)).unwrap();
+    for _ in 0..2 {
+        pair.client.stack.udp_send(id, b"anybody?").unwrap();
+        pair.exchange();
+        assert!(pair.client.stack.readiness(id).unwrap().readable);
+        let told = pair.client.stack.udp_recv_from(id, &mut [0; 8]);
+        assert_eq!(told, Err(Error::ConnectionRefused));
+        assert_eq!(pair.client.stack.udp_peek_from(id, &mut [0; 8]), Err(Error::WouldBlock), "told once");
+    }
+    assert_eq!(pair.client.stack.counters().icmp.errors_matched, 2);
+}
+
+#[test]
+fn peeking_leaves_the_datagram() {
+    let mut host = Host::new();
+    let id = host.stack.udp_bind(at("10.0.0.1", 7)).unwrap();
+    host.receive(&datagram(at("10.0.0.2", 5_000), at("10.0.0.1", 7), b"twice"));
+    let mut buffer = [0; 3];
+    assert_eq!(host.stack.udp_peek_from(id, &mut buffer), Ok((3, at("10.0.0.2", 5_000))));
+    assert_eq!(&buffer, b"twi");
+    assert_eq!(host.stack.udp_recv_from(id, &mut [0; 8]), Ok((5, at("10.0.0.2", 5_000))));
+}
+
+#[test]
+fn packets_carry_the_hop_limit_that_was_set() {
+    for ((ours, theirs), offset) in FAMILIES.into_iter().zip([8, 7]) {
+        let mut host = Host::new();
+        let id = host.stack.udp_bind(at(ours, 7)).unwrap();
+        assert_eq!(host.stack.set_hop_limit(id, 0), Err(Error::InvalidInput));
+        for limit in [64, 1, 255] {
+            host.stack.set_hop_limit(id, limit).unwrap();
+            assert_eq!(host.stack.hop_limit(id), Ok(limit));
+            host.stack.udp_send_to(id, b"x", at(theirs, 9)).unwrap();
+            assert_eq!(host.output()[0].bytes[offset], limit);
+        }
+    }
+}

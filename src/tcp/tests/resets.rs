@@ -12,6 +12,7 @@ fn rfc_9293_3_10_7_4_an_exact_reset_ends_every_state() {
         let expected = match state {
             State::SynReceived => Some(Error::ConnectionRefused),
             State::Closing | State::LastAck => None,
+            State::CloseWait => Some(Error::BrokenPipe),
             _ => Some(Error::ConnectionReset),
         };
         assert_eq!(rig.connection.error(), expected, "{state}");
