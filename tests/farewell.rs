@@ -20,8 +20,11 @@ const LEN: usize = 700_000;
 /// Silence after which nothing more is expected.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What it does with its connection, and the doing.
+type Program = (&'static str, fn(Network));
+
 /// The ways to leave: how each program ends with its connection still open.
-const PROGRAMS: [(&str, fn(Network)); 5] = [
+const PROGRAMS: [Program; 5] = [
     ("drops it", |network| drop(written(&network))),
     ("holds it in a static", |network| {
         static STREAM: OnceLock<TcpStream> = OnceLock::new();

@@ -16,6 +16,13 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`Poller`] waits for many sockets on one thread, as mio does. Beyond the standard library go
+//! [`read_chunk`](TcpStream::read_chunk) and [`write_chunk`](TcpStream::write_chunk), which copy nothing, the options
+//! that programs set with `socket2`, and [`info`](TcpStream::info).
+//!
+//! What differs from the kernel's sockets: `[::]` takes no IPv4; a datagram is no larger than the MTU, as nothing is
+//! fragmented; there is no broadcast and no multicast; connecting to port 0 is `InvalidInput`.
 
 mod builder;
 mod calls;

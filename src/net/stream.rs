@@ -60,8 +60,8 @@ impl TcpStream {
         })
     }
 
-    /// Closes one direction or both. The peer reads the end of the stream behind what was written; what it sends into
-    /// a closed direction is acknowledged and thrown away.
+    /// Closes one direction or both. The peer reads the end of the stream behind what was written; what it still
+    /// sends can be read, but reading does not wait for it any more.
     ///
     /// # Errors
     /// `NotConnected` when the connection has ended already.

@@ -20,6 +20,20 @@ fn drivers() -> (Driver, Driver) {
     (start(a, "10.9.0.1/24"), start(b, "10.9.0.2/24"))
 }
 
+/// Two drivers with a connection: (client, server, the ends that they have of it).
+fn connected_drivers() -> (Driver, Driver, [SocketId; 2]) {
+    let (client, server) = drivers();
+    let listener = listen(server.shared());
+    let here = connect(client.shared());
+    let there = loop {
+        if let Ok((there, _)) = server.shared().with(|stack| stack.accept(listener)) {
+            break there;
+        }
+        std::thread::yield_now();
+    };
+    (client, server, [here, there])
+}
+
 /// Reports when each of its turns was, and wants the next one `every` so often.
 struct Ticker {
     every: Option<Duration>,
@@ -94,15 +108,7 @@ fn stopping_an_idle_driver_is_in_order_and_drops_its_applications() {
 
 #[test]
 fn stopping_waits_for_connections_that_close_meanwhile() {
-    let (client, server) = drivers();
-    let listener = listen(server.shared());
-    let here = connect(client.shared());
-    let there = loop {
-        if let Ok((there, _)) = server.shared().with(|stack| stack.accept(listener)) {
-            break there;
-        }
-        std::thread::yield_now();
-    };
+    let (client, server, [here, there]) = connected_drivers();
     let (client, server) = (Arc::new(client), Arc::new(server));
     let closing = {
         let ends = [(Arc::clone(&client), here), (Arc::clone(&server), there)];
@@ -121,12 +127,7 @@ fn stopping_waits_for_connections_that_close_meanwhile() {
 
 #[test]
 fn stopping_resets_what_is_still_open_at_the_limit() {
-    let (client, server) = drivers();
-    let listener = listen(server.shared());
-    let here = connect(client.shared());
-    while server.shared().with(|stack| stack.accept(listener)).is_err() {
-        std::thread::yield_now();
-    }
+    let (client, server, [here, _]) = connected_drivers();
     assert!(!server.stop(Duration::from_millis(20)));
     let waiter = client.shared().waiters().register(here);
     loop {
@@ -223,15 +224,7 @@ impl Subscriber for Resetter {
 
 #[test]
 fn a_reset_that_comes_up_after_the_last_output_is_sent() {
-    let (client, server) = drivers();
-    let listener = listen(server.shared());
-    let here = connect(client.shared());
-    let there = loop {
-        if let Ok((there, _)) = server.shared().with(|stack| stack.accept(listener)) {
-            break there;
-        }
-        std::thread::yield_now();
-    };
+    let (client, server, [here, there]) = connected_drivers();
     let resetter = Resetter { shared: server.shared().clone(), socket: there };
     server.shared().waiters().register(there).subscribe(Some(Arc::new(resetter)));
     let stopping = std::thread::spawn(move || server.stop(PATIENCE));

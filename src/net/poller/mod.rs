@@ -121,7 +121,7 @@ impl Poller {
     /// # Errors
     /// `AlreadyExists` if it is registered, here or with another poller.
     pub fn register(&self, source: &impl Source, token: Token, interest: Interest) -> io::Result<()> {
-        let socket = source.socket();
+        let socket = source.inside().0;
         let waiter = socket.waiter();
         let registration = Arc::new(Registration::new(&self.queue, waiter, token, interest)?);
         if !waiter.try_subscribe(Arc::clone(&registration) as Arc<dyn Subscriber>) {
@@ -136,7 +136,7 @@ impl Poller {
     /// # Errors
     /// `NotFound` if the source is not registered here.
     pub fn reregister(&self, source: &impl Source, token: Token, interest: Interest) -> io::Result<()> {
-        let socket = source.socket();
+        let socket = source.inside().0;
         self.queue.change(socket.waiter(), token, interest)?;
         self.queue.add(socket.waiter(), socket.readiness());
         Ok(())
@@ -147,7 +147,7 @@ impl Poller {
     /// # Errors
     /// `NotFound` if the source is not registered here.
     pub fn deregister(&self, source: &impl Source) -> io::Result<()> {
-        let waiter = source.socket().waiter();
+        let waiter = source.inside().0.waiter();
         self.queue.check(waiter)?;
         waiter.subscribe(None);
         Ok(())

@@ -11,8 +11,11 @@ impl<T: sealed::HasSocket> Source for T {}
 mod sealed {
     use super::Socket;
 
+    /// Names the trait's only way in without naming the type behind it.
+    pub struct Inside<'a>(pub(in crate::net) &'a Socket);
+
     pub trait HasSocket {
-        fn socket(&self) -> &Socket;
+        fn inside(&self) -> Inside<'_>;
     }
 }
 
@@ -20,8 +23,8 @@ macro_rules! sources {
     ($($kind:ident),+) => {
         $(
             impl sealed::HasSocket for $kind {
-                fn socket(&self) -> &Socket {
-                    &self.socket
+                fn inside(&self) -> sealed::Inside<'_> {
+                    sealed::Inside(&self.socket)
                 }
             }
         )+

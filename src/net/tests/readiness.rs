@@ -35,6 +35,18 @@ fn nothing(poller: &Poller) {
     assert_eq!(seen(&events), []);
 }
 
+/// Just these events, and repetitions of them: what the handshake had to say may still be on its way.
+#[track_caller]
+fn only(poller: &Poller, expected: &[(Token, String)]) {
+    let mut told = next(poller);
+    while !told.is_empty() {
+        assert_eq!(told, expected);
+        let mut events = Events::with_capacity(16);
+        poller.poll(&mut events, Some(Duration::from_millis(50))).unwrap();
+        told = seen(&events);
+    }
+}
+
 fn event(token: Token, letters: &str) -> Vec<(Token, String)> {
     vec![(token, letters.to_owned())]
 }
@@ -51,8 +63,7 @@ fn registering_reports_what_is_ready_and_then_only_changes_are() {
     let (mut client, mut server, _end) = nonblocking_connection();
     let poller = Poller::new().unwrap();
     poller.register(&server, A, Interest::READABLE | Interest::WRITABLE).unwrap();
-    assert_eq!(next(&poller), event(A, "w"));
-    nothing(&poller);
+    only(&poller, &event(A, "w"));
     client.write_all(b"one").unwrap();
     assert_eq!(next(&poller), event(A, "r"));
     nothing(&poller);
@@ -67,8 +78,16 @@ fn room_to_write_is_reported_once_there_is_some_again() {
     let poller = Poller::new().unwrap();
     poller.register(&client, A, Interest::WRITABLE).unwrap();
     assert_eq!(next(&poller), event(A, "w"));
-    while (&client).write(&[0; 64 * 1024]).is_ok() {}
-    nothing(&poller);
+    // The peer's stack takes some although nobody reads, until its window is full, too.
+    let mut events = Events::with_capacity(16);
+    loop {
+        while (&client).write(&[0; 64 * 1024]).is_ok() {}
+        poller.poll(&mut events, Some(Duration::from_millis(50))).unwrap();
+        if events.is_empty() {
+            break;
+        }
+        assert_eq!(seen(&events), event(A, "w"));
+    }
     server.set_nonblocking(false).unwrap();
     let reading = spawn(move || std::io::copy(&mut &server, &mut std::io::sink()).unwrap());
     assert_eq!(next(&poller), event(A, "w"));
@@ -84,7 +103,7 @@ fn interest_is_what_is_reported_and_the_end_always_is() {
     poller.register(&client, A, Interest::READABLE).unwrap();
     nothing(&poller);
     poller.reregister(&client, B, Interest::WRITABLE).unwrap();
-    assert_eq!(next(&poller), event(B, "w"));
+    only(&poller, &event(B, "w"));
     server.write_all(b"of no interest").unwrap();
     nothing(&poller);
     server.set_linger(Some(Duration::ZERO)).unwrap();
@@ -162,12 +181,13 @@ fn more_events_than_there_is_room_for_come_with_the_next_call() {
     }
     let mut events = Events::with_capacity(2);
     let mut tokens = Vec::new();
-    for expected in [2, 2, 1, 0] {
+    for expected in [2, 2, 1] {
         poller.poll(&mut events, Some(Duration::ZERO)).unwrap();
-        assert_eq!(events.iter().count(), expected);
+        // A repetition of an earlier one may come behind the last.
+        assert!((expected..=2).contains(&events.iter().count()));
         tokens.extend(events.iter().map(|event| event.token().0));
     }
-    assert_eq!(tokens, [0, 1, 2, 3, 4], "first come, first served");
+    assert_eq!(tokens[..5], [0, 1, 2, 3, 4], "first come, first served");
 }
 
 #[test]
