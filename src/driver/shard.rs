@@ -17,8 +17,9 @@ pub(super) const PACKET_BUDGET: usize = 64;
 const BYTE_BUDGET: usize = 256 * 1024;
 
 /// Bytes that may be read before acknowledgments that can wait go out, though the device holds more packets: the
-/// longest stretch of one acknowledgment. On a device of single packets each costs as much as reading ten of them.
-const ACK_STRETCH: usize = 1024 * 1024;
+/// longest stretch of one acknowledgment on a device of single packets, where each costs as much as reading ten. Less
+/// than the largest window, so that the sender is not kept waiting; milliseconds, so that other senders are not either.
+const ACK_STRETCH: usize = 4 * 1024 * 1024;
 
 /// Packets that have a time of arrival in common: what the clock costs is a tenth of reading one, and what they take
 /// is lost in what any measurement of a path varies by.
@@ -53,7 +54,7 @@ pub struct Shard {
     gone: bool,
     /// What the last turn said about room, and so what whoever drives us waits for.
     told_full: bool,
-    /// Bytes read since the last output.
+    /// Bytes read since the last output; [`ACK_STRETCH`] at most makes a difference.
     unanswered: usize,
 }
 
@@ -180,7 +181,8 @@ impl Shard {
                 core = shared.give_way(core);
             }
         }
-        *unanswered += bytes;
+        // A turn of super-packets is stretch enough.
+        *unanswered = if bytes >= BYTE_BUDGET { ACK_STRETCH } else { *unanswered + bytes };
         now = shared.now();
         if core.stack.poll_timeout().is_some_and(|due| due <= now) {
             core.stack.handle_timeout(now);

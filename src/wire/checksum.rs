@@ -42,8 +42,11 @@ impl Checksum {
         let (words, rest) = rest.as_chunks::<4>();
         let mut tail = [0; 4];
         tail[..rest.len()].copy_from_slice(rest);
-        let short = words.iter().chain([&tail]).map(|&word| u64::from(u32::from_ne_bytes(word)));
-        let sum = fold(lanes.into_iter().chain(short).sum());
+        let mut sum = u64::from(u32::from_ne_bytes(tail)) + lanes.iter().sum::<u64>();
+        for &word in words {
+            sum += u64::from(u32::from_ne_bytes(word));
+        }
+        let sum = fold(sum);
         self.0 += u64::from((sum as u16).to_be());
     }
 
