@@ -66,7 +66,7 @@ impl OpenStack {
                 let kind = format!("plain device without super-packets ({reason})");
                 opening.finish(tun, kind, |opening, plain, interface| {
                     let wire = wrap(plain, opening.options, interface, &opening.target)?;
-                    Ok(Box::new(Cut::new(wire)))
+                    Ok(Box::new(Cut::new(wire).merging()))
                 })
             }
         }

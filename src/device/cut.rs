@@ -8,6 +8,7 @@ use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
 
+use super::merge::Merger;
 use super::{CounterVisitor, Device, WireDevice};
 use crate::buffer::Chunk;
 use crate::time::Instant;
@@ -197,15 +198,22 @@ impl<'a> Plan<'a> {
 
 /// Sets the lengths, the identification and the header checksum of IPv4, the payload length of IPv6.
 fn patch_ip(packet: &mut [u8], header: &[u8], transport: usize, index: u16) {
-    if header[0] >> 4 == 6 {
+    if header[0] >> 4 == 4 {
+        let identification = u16::from_be_bytes([header[4], header[5]]).wrapping_add(index);
+        packet[4..6].copy_from_slice(&identification.to_be_bytes());
+    }
+    set_ip_length(packet, transport);
+}
+
+/// Makes an IP header say how long the packet is.
+pub(super) fn set_ip_length(packet: &mut [u8], transport: usize) {
+    if packet[0] >> 4 == 6 {
         let len = (packet.len() - 40) as u16;
         packet[4..6].copy_from_slice(&len.to_be_bytes());
         return;
     }
     let len = packet.len() as u16;
-    let identification = u16::from_be_bytes([header[4], header[5]]).wrapping_add(index);
     packet[2..4].copy_from_slice(&len.to_be_bytes());
-    packet[4..6].copy_from_slice(&identification.to_be_bytes());
     packet[10..12].fill(0);
     let mut sum = Checksum::default();
     sum.add(&packet[..transport]);
@@ -279,12 +287,19 @@ pub struct Cut<W> {
     pending: Pending,
     /// Packets that could not be cut: a bug of whoever sent them.
     rejected: u64,
+    merger: Option<Merger>,
 }
 
 impl<W: WireDevice> Cut<W> {
     /// Puts the cut in front of `wire`.
     pub fn new(wire: W) -> Self {
-        Cut { wire, cutter: Cutter::default(), pending: Pending::default(), rejected: 0 }
+        Cut { wire, cutter: Cutter::default(), pending: Pending::default(), rejected: 0, merger: None }
+    }
+
+    /// Merges what comes in as well: packets of one train that the wire holds become a super-packet.
+    #[must_use]
+    pub fn merging(self) -> Self {
+        Cut { merger: Some(Merger::default()), ..self }
     }
 
     /// The device below.
@@ -322,7 +337,11 @@ impl<W: WireDevice> Device for Cut<W> {
     }
 
     fn receive(&mut self, now: Instant, packet: &mut Chunk) -> io::Result<PacketMeta> {
-        self.wire.receive(now, packet)
+        let Cut { wire, merger, .. } = self;
+        match merger {
+            Some(merger) => merger.receive(packet, |packet| wire.receive(now, packet)),
+            None => wire.receive(now, packet),
+        }
     }
 
     fn send(&mut self, now: Instant, packet: &OutPacket<'_>) -> SendOutcome {
@@ -374,6 +393,10 @@ impl<W: WireDevice> Device for Cut<W> {
             "Packets refused as malformed or longer than the MTU",
             self.rejected,
         );
+        if let Some(merger) = &self.merger {
+            let merged = merger.merged();
+            visit("device_merged_packets", "Packets read that became part of the one before", merged);
+        }
         self.wire.counters(visit);
     }
 

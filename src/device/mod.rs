@@ -27,6 +27,7 @@ mod impair;
 #[cfg(feature = "net")]
 mod interface;
 mod link;
+mod merge;
 #[cfg(feature = "net")]
 mod namespace;
 #[cfg(feature = "net")]

@@ -54,7 +54,7 @@ pub struct Shard {
     gone: bool,
     /// What the last turn said about room, and so what whoever drives us waits for.
     told_full: bool,
-    /// Bytes read since the last output; [`ACK_STRETCH`] at most makes a difference.
+    /// Bytes read since the last output.
     unanswered: usize,
 }
 
@@ -181,8 +181,7 @@ impl Shard {
                 core = shared.give_way(core);
             }
         }
-        // A turn of super-packets is stretch enough.
-        *unanswered = if bytes >= BYTE_BUDGET { ACK_STRETCH } else { *unanswered + bytes };
+        *unanswered += bytes;
         now = shared.now();
         if core.stack.poll_timeout().is_some_and(|due| due <= now) {
             core.stack.handle_timeout(now);
