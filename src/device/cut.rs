@@ -20,11 +20,7 @@ pub(super) mod tests;
 /// The longest IP packet.
 pub(super) const MAX_PACKET: usize = 65_535;
 /// Offset of the checksum in a UDP header: what tells UDP from everything else here.
-const UDP_CHECKSUM: usize = 6;
-/// Fixed part of a TCP header.
-const TCP_LEN: usize = 20;
-/// Offset of the flags in a TCP header.
-const TCP_FLAGS: usize = 13;
+pub(super) const UDP_CHECKSUM: usize = 6;
 
 /// Why a packet cannot be put on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +115,7 @@ impl Shape {
         }
         let payload = packet.payload_len();
         let cuts = gso_size > 0 && payload > usize::from(gso_size);
-        if cuts && (checksum != TcpHeader::CHECKSUM_OFFSET || body < TCP_LEN) {
+        if cuts && (checksum != TcpHeader::CHECKSUM_OFFSET || body < TcpHeader::MIN_LEN) {
             return Err(CutError::NotTcp);
         }
         let segment = if cuts { usize::from(gso_size) } else { payload };
@@ -167,7 +163,7 @@ impl<'a> Plan<'a> {
         let advanced = first.wrapping_add((index * self.shape.segment) as u32);
         packet[sequence..sequence + 4].copy_from_slice(&advanced.to_be_bytes());
 
-        let mut flags = header[transport + TCP_FLAGS];
+        let mut flags = header[transport + TcpHeader::FLAGS_OFFSET];
         if index + 1 < self.shape.packets {
             flags &= !(TcpFlags::FIN | TcpFlags::PSH).0;
         }
@@ -175,7 +171,7 @@ impl<'a> Plan<'a> {
             // One CWR answers one ECE (RFC 3168 6.1.2).
             flags &= !TcpFlags::CWR.0;
         }
-        packet[transport + TCP_FLAGS] = flags;
+        packet[transport + TcpHeader::FLAGS_OFFSET] = flags;
 
         let mut partial = self.pseudo;
         partial.add_word((packet.len() - transport) as u16);

@@ -17,8 +17,12 @@ use crate::wire::{Checksum, ChecksumState, PacketMeta, Protocol, TcpFlags, TcpHe
 #[cfg(test)]
 mod tests;
 
-/// Fixed part of a TCP header.
-const TCP_LEN: usize = 20;
+/// Fixed part of an IPv4 header: packets with options are passed on as they are.
+const IPV4_LEN: usize = 20;
+/// An IPv6 header: packets with extension headers are passed on as they are.
+const IPV6_LEN: usize = 40;
+/// Offset of the flags, in a TCP header.
+const TCP_FLAGS: usize = TcpHeader::FLAGS_OFFSET;
 
 /// Reads packets and merges them. It holds back at most one, which was read and is no part of the last train.
 #[derive(Default)]
@@ -171,13 +175,6 @@ impl Train {
     }
 }
 
-/// Fixed part of an IPv4 header: packets with options are passed on as they are.
-const IPV4_LEN: usize = 20;
-/// An IPv6 header: packets with extension headers are passed on as they are.
-const IPV6_LEN: usize = 40;
-/// Offset of the flags in a TCP header.
-const TCP_FLAGS: usize = 13;
-
 /// The length of the IP header in front of a TCP header, for an ordinary packet that is as long as it says.
 fn ip_header_len(packet: &[u8]) -> Option<usize> {
     let word = |at: usize| packet.get(at..at + 2).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
@@ -198,8 +195,8 @@ fn ip_header_len(packet: &[u8]) -> Option<usize> {
 /// Where the payload begins, behind a TCP header that is whole.
 fn payload_offset(packet: &[u8], transport: usize) -> Option<usize> {
     let header = packet.get(transport..)?;
-    let len = usize::from(header.get(TCP_LEN - 8)? >> 4) * 4;
-    (len >= TCP_LEN && len <= header.len()).then_some(transport + len)
+    let len = usize::from(header.get(12)? >> 4) * 4;
+    (len >= TcpHeader::MIN_LEN && len <= header.len()).then_some(transport + len)
 }
 
 fn flags(packet: &[u8], transport: usize) -> TcpFlags {

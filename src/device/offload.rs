@@ -7,7 +7,7 @@ use std::os::fd::BorrowedFd;
 
 use nix::errno::Errno;
 
-use super::cut::{MAX_PACKET, Shape};
+use super::cut::{MAX_PACKET, Shape, UDP_CHECKSUM};
 use super::descriptor::Descriptor;
 use super::interface::TunDevice;
 use super::virtio::{self, VirtioHeader};
@@ -21,8 +21,6 @@ mod tests;
 
 /// Slices that one call takes: the virtio-net header, the packet's own, and more of payload than the stack lends.
 const MAX_SLICES: usize = 64;
-/// Offset of the checksum in a UDP header.
-const UDP_CHECKSUM: usize = 6;
 
 /// A TUN interface with a virtio-net header in front of each packet, and TCP segmentation offload both ways. Made by
 /// [`OpenTun::configure`](super::OpenTun::configure).

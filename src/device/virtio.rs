@@ -10,7 +10,7 @@
 //!
 //! Its numbers are in the machine's own byte order. The longer form of twelve bytes has to be asked for, and is not.
 
-use crate::wire::{ChecksumState, OutPacket, TcpFlags};
+use crate::wire::{ChecksumState, OutPacket, TcpFlags, TcpHeader};
 
 /// Bytes of the header.
 pub(super) const LEN: usize = 10;
@@ -28,9 +28,6 @@ const GSO_TCPV4: u8 = 1;
 const GSO_TCPV6: u8 = 4;
 /// `gso_type`, with one of the others: the first segment alone has CWR (RFC 3168 6.1.2).
 const GSO_ECN: u8 = 0x80;
-
-/// Where the flags are in a TCP header.
-const TCP_FLAGS: usize = 13;
 
 /// What the header says of the packet behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -61,7 +58,8 @@ impl VirtioHeader {
             return base;
         }
         let family = if header[0] >> 4 == 4 { GSO_TCPV4 } else { GSO_TCPV6 };
-        let ecn = if header[transport + TCP_FLAGS] & TcpFlags::CWR.0 != 0 { GSO_ECN } else { 0 };
+        let ecn =
+            if header[transport + TcpHeader::FLAGS_OFFSET] & TcpFlags::CWR.0 != 0 { GSO_ECN } else { 0 };
         VirtioHeader { gso_type: family | ecn, gso_size, ..base }
     }
 
@@ -113,13 +111,12 @@ impl VirtioHeader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::TcpHeader;
 
     /// A header slice of the right length and version; nothing else of it is looked at.
     fn header_slice(version: u8, len: usize, tcp_flags: TcpFlags) -> Vec<u8> {
         let mut header = vec![0; len];
         header[0] = version << 4;
-        header[len - 20 + TCP_FLAGS] = tcp_flags.0;
+        header[len - 20 + TcpHeader::FLAGS_OFFSET] = tcp_flags.0;
         header
     }
 

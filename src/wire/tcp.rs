@@ -86,8 +86,12 @@ pub struct TcpHeader {
 }
 
 impl TcpHeader {
+    /// A header without options, in bytes.
+    pub const MIN_LEN: usize = FIXED_LEN;
     /// Longest header in bytes.
     pub const MAX_LEN: usize = FIXED_LEN + MAX_LEN;
+    /// Offset of the byte with the [control bits](TcpFlags).
+    pub const FLAGS_OFFSET: usize = 13;
     /// Offset of the checksum field.
     pub const CHECKSUM_OFFSET: usize = CHECKSUM;
 
@@ -106,7 +110,7 @@ impl TcpHeader {
             dst_port: slice.destination_port(),
             seq: SeqNumber(slice.sequence_number()),
             ack: SeqNumber(slice.acknowledgment_number()),
-            flags: TcpFlags(bytes[13]),
+            flags: TcpFlags(bytes[Self::FLAGS_OFFSET]),
             window: slice.window_size(),
             urgent: slice.urgent_pointer(),
             options: TcpOptions::parse(slice.options())?,
@@ -124,7 +128,7 @@ impl TcpHeader {
         out[4..8].copy_from_slice(&self.seq.0.to_be_bytes());
         out[8..12].copy_from_slice(&self.ack.0.to_be_bytes());
         out[12] = (len as u8 / 4) << 4;
-        out[13] = self.flags.0;
+        out[Self::FLAGS_OFFSET] = self.flags.0;
         out[14..16].copy_from_slice(&self.window.to_be_bytes());
         out[16..18].copy_from_slice(&checksum.to_be_bytes());
         out[18..20].copy_from_slice(&self.urgent.to_be_bytes());

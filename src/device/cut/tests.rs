@@ -91,7 +91,7 @@ pub(in crate::device) fn verified(packet: &[u8]) -> (TransportSlice<'_>, Vec<u8>
 
 fn flags(transport: &TransportSlice<'_>) -> TcpFlags {
     let TransportSlice::Tcp(tcp) = transport else { panic!("not TCP") };
-    TcpFlags(tcp.slice()[TCP_FLAGS])
+    TcpFlags(tcp.slice()[TcpHeader::FLAGS_OFFSET])
 }
 
 fn sequence(transport: &TransportSlice<'_>) -> u32 {

@@ -125,12 +125,12 @@ impl Recovery {
 
     /// What says how much goes out, during fast recovery.
     pub(super) fn prr(&mut self) -> Option<&mut Prr> {
-        matches!(self.phase, Phase::Fast(_)).then_some(&mut self.prr)
+        self.is_fast().then_some(&mut self.prr)
     }
 
     /// What fast recovery lets out now; `None` outside of it, where the congestion window says so.
     pub(super) fn allowance(&self) -> Option<u32> {
-        matches!(self.phase, Phase::Fast(_)).then(|| self.prr.allowance())
+        self.is_fast().then(|| self.prr.allowance())
     }
 
     /// The timer fired. Says whether this is the first time for this data, and so a sign of congestion that has not
