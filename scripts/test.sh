@@ -121,7 +121,7 @@ main() {
     cargo_test "tests, core alone" --no-default-features
     step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features
     packetdrill_scripts
-    step "release build" cargo build --release
+    step "release build" cargo build --release --bins --examples
     integration_tests
 
     heading "summary"

@@ -8,6 +8,7 @@ use super::calls::{common_calls, tcp_option_calls};
 use super::socket::Socket;
 use super::{Network, TcpStream};
 use crate::driver::{Direction, ListenOptions, Stack};
+use crate::stack::{Error, SocketId};
 
 /// A listener for TCP connections: [`std::net::TcpListener`], on a [`Network`]. Several threads may accept from it.
 ///
@@ -34,9 +35,21 @@ pub struct TcpListener {
 
 impl TcpListener {
     pub(super) fn on(network: &Network, address: SocketAddr) -> io::Result<TcpListener> {
+        TcpListener::open(network, |stack, options| stack.listen(address, options))
+    }
+
+    /// For every end that there is.
+    pub(super) fn on_any(network: &Network) -> io::Result<TcpListener> {
+        TcpListener::open(network, Stack::listen_any)
+    }
+
+    fn open(
+        network: &Network,
+        listen: impl FnOnce(&mut Stack, ListenOptions) -> Result<SocketId, Error>,
+    ) -> io::Result<TcpListener> {
         network.check_open()?;
         let options = ListenOptions { backlog: network.backlog(), ..ListenOptions::default() };
-        let id = network.shared().with(|stack| stack.listen(address, options))?;
+        let id = network.shared().with(|stack| listen(stack, options))?;
         Ok(TcpListener { socket: Arc::new(Socket::new(network, id)?) })
     }
 

@@ -114,6 +114,41 @@ impl Network {
         each_address(address, |address| TcpListener::on(self, address))
     }
 
+    /// Listens for TCP connections to any address and port that is routed to the interface, IPv4 and IPv6, wherever
+    /// no listener of that very end is: what gateways, VPNs and transparent proxies are made of. The accepted stream's
+    /// [`local_addr`](TcpStream::local_addr) is what the peer asked for.
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// use longwire::{device, net::Network};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (here, there) = device::pair(1_500);
+    /// let here = Network::builder(here).address("10.9.0.1/24".parse()?).start()?;
+    /// let there = Network::builder(there).address("10.9.0.2/24".parse()?).start()?;
+    /// let listener = there.listen_any()?;
+    ///
+    /// let mut stream = here.connect("198.51.100.7:443")?; // whoever that is: it answers for them
+    /// let (mut accepted, _peer) = listener.accept()?;
+    /// assert_eq!(accepted.local_addr()?.to_string(), "198.51.100.7:443");
+    /// accepted.write_all(b"hello")?;
+    /// drop(accepted);
+    /// let mut answer = String::new();
+    /// stream.read_to_string(&mut answer)?;
+    /// assert_eq!(answer, "hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Addresses that no router forwards to (loopback, link-local, multicast) and IPv4-mapped ones are left out: a
+    /// gateway that connected onwards to those would reach itself. The listener's own address is 0.0.0.0:0.
+    ///
+    /// # Errors
+    /// `AddrInUse` if there is one already, `NetworkDown` after [`shutdown`](Network::shutdown).
+    pub fn listen_any(&self) -> io::Result<TcpListener> {
+        TcpListener::on_any(self)
+    }
+
     /// Opens a TCP connection and waits until it stands; of several addresses the first that answers.
     ///
     /// # Errors

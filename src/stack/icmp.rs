@@ -26,6 +26,12 @@ enum Message {
     Unhandled,
 }
 
+impl Message {
+    fn is_error(self) -> bool {
+        matches!(self, Message::Unreachable(_) | Message::Unimportant)
+    }
+}
+
 impl Stack {
     /// Handles a packet that holds an ICMP message.
     pub(super) fn icmp_input(&mut self, arrival: &Arrival, packet: &mut Chunk) {
@@ -39,6 +45,11 @@ impl Stack {
             self.env.counters.icmp.malformed += 1;
             return;
         };
+        if !message.is_error() && !self.env.addresses.is_ours(arrival.ip.dst) {
+            // We answer for connections to others' addresses, and not whether those are there.
+            self.env.counters.ip.destination_not_ours += 1;
+            return;
+        }
         packet.narrow(arrival.ip.payload + HEADER_LEN..arrival.ip.end);
         match message {
             Message::EchoRequest(echo) => self.answer_echo(arrival, echo, packet),

@@ -66,10 +66,11 @@ impl Stack {
         None
     }
 
-    /// What the device may bring: from a unicast address that is not ours, to one that is. Everything else is dropped
-    /// without an answer (RFC 1122 3.2.1.3; RFC 4291 2.5 to 2.7).
+    /// What the device may bring: from a unicast address that is not ours, to one that is, or that a connection may have
+    /// for its end. Everything else is dropped without an answer (RFC 1122 3.2.1.3; RFC 4291 2.5 to 2.7).
     fn is_for_us(&mut self, ip: &IpHeader) -> bool {
         let IpHeader { src, dst, .. } = *ip;
+        let reaches_us = self.env.addresses.is_ours(dst) || self.may_stand_in_for(ip);
         let counters = &mut self.env.counters.ip;
         let reason = if src == dst {
             &mut counters.source_is_destination
@@ -77,7 +78,7 @@ impl Stack {
             &mut counters.destination_multicast
         } else if self.env.addresses.is_broadcast(dst) {
             &mut counters.destination_broadcast
-        } else if !self.env.addresses.is_ours(dst) {
+        } else if !reaches_us {
             &mut counters.destination_not_ours
         } else if src.is_multicast() {
             &mut counters.source_multicast

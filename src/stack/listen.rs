@@ -1,12 +1,10 @@
 //! Listeners, from the application's side.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use super::bindings::Bindings;
-use super::listener::Listener;
 use super::ports::any_port;
-use super::socket::{Entry, SharedOptions, Socket, Stage};
+use super::socket::{Entry, Socket, Stage};
 use super::{Error, ListenOptions, SocketId, Stack};
 use crate::tcp::HalfOpen;
 use crate::wire::{TcpFlags, TcpHeader};
@@ -20,12 +18,7 @@ impl Stack {
     pub fn listen(&mut self, local: SocketAddr, options: ListenOptions) -> Result<SocketId, Error> {
         self.check_socket_limit()?;
         let local = self.check_binding(local, |stack| &stack.listeners)?;
-        let ListenOptions { backlog, socket, max_connections } = options;
-        let shared = socket.map_or_else(|| Arc::clone(&self.socket_options), SharedOptions::new);
-        let listener = Listener::new(local, backlog, max_connections, shared);
-        let id = self.sockets.insert(Entry::new(Socket::Listener(Box::new(listener))));
-        self.listeners.insert(local, id.index);
-        Ok(id)
+        Ok(self.insert_listener(local, options))
     }
 
     /// Takes the connection that has waited longest, with the address of its peer.

@@ -19,6 +19,7 @@
 //! `time_wait`, `listener`, `outbox`, `output_queue`, `event`.
 
 mod addresses;
+mod any;
 mod bindings;
 mod cidr;
 mod config;
@@ -105,6 +106,8 @@ pub struct Stack {
     time_wait: TimeWaitTable,
     demux: Demux,
     listeners: Bindings,
+    /// There has been a listener for any address, so that connections may have ends that are not ours.
+    stands_in: bool,
     udp_bindings: Bindings,
     /// ICMP sockets by echo identifier.
     ping_bindings: BTreeMap<u16, u32>,
@@ -136,6 +139,7 @@ impl Stack {
             time_wait: TimeWaitTable::new(config.max_time_wait),
             demux: Demux::new(&demux_key),
             listeners: Bindings::default(),
+            stands_in: false,
             udp_bindings: Bindings::default(),
             ping_bindings: BTreeMap::new(),
             live: 0,

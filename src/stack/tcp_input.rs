@@ -92,7 +92,7 @@ impl Stack {
                 self.time_wait.restart(flow, self.env.now + self.env.config.tcp.time_wait());
                 self.answer(&segment.tuple, ack);
             }
-            TimeWaitReply::Reuse => match self.listeners.find(segment.tuple.local()) {
+            TimeWaitReply::Reuse => match self.listener_for(segment.tuple.local()) {
                 Some(listener) => self.start_handshake(listener, segment, Some(flow)),
                 None => self.refuse(segment, payload_len),
             },
@@ -101,8 +101,12 @@ impl Stack {
 
     /// A segment of no connection (RFC 9293 3.10.7.1 and 3.10.7.2).
     fn unclaimed_input(&mut self, segment: &Segment, payload_len: usize) {
-        let Some(listener) = self.listeners.find(segment.tuple.local()) else {
-            return self.refuse(segment, payload_len);
+        let local = segment.tuple.local();
+        let Some(listener) = self.listener_for(local) else {
+            if !self.is_nobodys(local.ip()) {
+                self.refuse(segment, payload_len);
+            }
+            return;
         };
         let flags = segment.header.flags;
         if flags.contains(TcpFlags::RST) {

@@ -1,5 +1,6 @@
 //! Stacks as their peers see them: packets in, packets out, in virtual time.
 
+mod any;
 mod connections;
 mod events;
 mod handshakes;
