@@ -31,6 +31,8 @@ pub mod device;
 pub mod driver;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "cli")]
+mod ladder;
 #[cfg(feature = "net")]
 pub mod net;
 #[cfg(feature = "serve")]
@@ -38,6 +40,8 @@ pub mod serve;
 #[cfg(feature = "device")]
 pub mod sim;
 pub mod stack;
+#[cfg(feature = "cli")]
+mod svg;
 pub mod tcp;
 pub mod time;
 pub mod wire;

@@ -34,7 +34,7 @@ fn help_and_version_come_on_standard_output() {
         let help = longwire(arguments);
         let shown = text(&help.stdout);
         assert!(help.status.success() && shown.contains("Examples:"), "{shown}");
-        for subcommand in ["serve", "get", "nc", "ping", "link"] {
+        for subcommand in ["serve", "get", "nc", "ping", "link", "ladder"] {
             assert!(shown.contains(&format!("\n  {subcommand}")), "{subcommand} is missing in {shown}");
         }
     }
@@ -55,6 +55,11 @@ fn wrong_usage_ends_with_2() {
         &["nc", "-l", "10.9.0.1", "7000"],
         &["nc", "10.9.0.1", "70000"],
         &["ping", "-c", "0", "10.9.0.1"],
+        &["ladder"],
+        &["ladder", "x.pcapng", "--connection", "0"],
+        &["ladder", "x.pcapng", "--filter", "somewhere"],
+        &["ladder", "x.pcapng", "--name", "longwire"],
+        &["ladder", "x.pcapng", "--list", "-o", "x.svg"],
         &["link", "--a", "t0"],
         &["link", "--a", "t0", "--b", "t1", "--loss", "2"],
     ] {
@@ -84,6 +89,8 @@ fn what_can_be_known_beforehand_fails_before_anything_is_opened() {
         ),
         (&["ping", "10.9.0.1", "--tun", "lw250", "--address", "10.9.250.1/24"], 1, "10.9.250.1: given twice"),
         (&["ping", "10.9.0.1", "--tun", "other"], 1, "give --address and --host"),
+        (&["ladder", "no-such-file.pcapng"], 1, "no-such-file.pcapng: cannot be read"),
+        (&["ladder", "Cargo.toml"], 1, "Cargo.toml: neither a pcapng nor a pcap file"),
         (&["link", "--a", "t0", "--b", "t0"], 1, "a link needs two interfaces"),
     ] {
         let (actual, line) = failure(arguments);

@@ -46,6 +46,8 @@ const TABLE: &[(&str, &[Arrow])] = &[
     ("serve", &[To("driver"), To("net"), To("http"), To("control")]),
     // The simulator reads the packets on its links, to trace them and to merge them.
     ("sim", &[To("stack"), To("device"), To("wire")]),
+    ("svg", &[]),
+    ("ladder", &[To("wire"), To("svg")]),
     (
         "cli",
         &[
@@ -62,6 +64,7 @@ const TABLE: &[(&str, &[Arrow])] = &[
             To("client"),
             To("serve"),
             To("sim"),
+            To("ladder"),
         ],
     ),
 ];

@@ -6,6 +6,7 @@
 mod error;
 mod forwarding;
 mod get;
+mod ladder;
 mod link;
 mod logging;
 mod nc;
@@ -53,6 +54,7 @@ enum Command {
     Nc(nc::Nc),
     Ping(ping::Ping),
     Link(link::LinkCommand),
+    Ladder(ladder::Ladder),
 }
 
 /// Does what the command line says; the process ends with what this returns.
@@ -65,6 +67,7 @@ pub fn run() -> ExitCode {
         Command::Nc(nc) => nc.run(),
         Command::Ping(ping) => ping.run(),
         Command::Link(link) => link.run(),
+        Command::Ladder(ladder) => ladder.run(),
     };
     match result {
         Ok(code) => code,
