@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,10 +15,8 @@ use super::options::StackOptions;
 use super::signals::Signals;
 use super::units::{self, OrOff};
 use super::{Outcome, output};
-use crate::serve::{Config, Files, Server};
-
-/// How long answers in flight may take to finish, once the end has been asked for.
-const FINISHING: Duration = Duration::from_secs(10);
+use crate::http::message::HeadLimits;
+use crate::serve::{Config, Files, Server, user_timeout};
 
 /// How long the last FINs may take to be acknowledged after that.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -29,7 +28,7 @@ Examples:
   sudo longwire serve --echo 7            try: nc 10.9.0.2 7
   sudo longwire serve --port 8080 --pcap serve.pcapng --impair loss=1%,delay=20ms
 
-Ctrl-C lets what is in flight finish, for at most 10 s, and ends every connection in order; a second one ends at once.";
+Ctrl-C lets what is in flight finish, for at most 10 s (--shutdown-timeout), and ends every connection in order; a second one ends at once.";
 
 /// Serves HTTP: the files of a directory, or a welcome page with the built-in routes
 #[derive(Debug, Args)]
@@ -98,6 +97,10 @@ struct Limits {
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = units::count)]
     max_per_client: u32,
 
+    /// Requests a second of one client address; over it they get 429
+    #[arg(long, value_name = "N|off", default_value = "off", value_parser = units::count_or_off)]
+    request_rate: OrOff<u32>,
+
     /// How long the head of a request may take
     #[arg(long, value_name = "D", default_value = "10s", value_parser = units::duration)]
     header_timeout: Duration,
@@ -106,9 +109,13 @@ struct Limits {
     #[arg(long, value_name = "D", default_value = "60s", value_parser = units::duration)]
     body_timeout: Duration,
 
-    /// Least bytes a second of a request's body, after its first 5 s
+    /// Least bytes a second of a request's body, after its first seconds
     #[arg(long, value_name = "SIZE", default_value = "1KiB", value_parser = units::size)]
     body_rate: u32,
+
+    /// How many its first seconds are
+    #[arg(long, value_name = "D", default_value = "5s", value_parser = units::duration)]
+    body_grace: Duration,
 
     /// How long a client may take nothing of its answer
     #[arg(long, value_name = "D", default_value = "30s", value_parser = units::duration)]
@@ -121,6 +128,22 @@ struct Limits {
     /// Largest body of a request, where it is not streamed
     #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = units::size)]
     body_limit: u32,
+
+    /// Longest first line of a request
+    #[arg(long, value_name = "SIZE", default_value = "8KiB", value_parser = units::size)]
+    line_limit: u32,
+
+    /// Header fields of a request, in bytes
+    #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = units::size)]
+    header_limit: u32,
+
+    /// Header fields of a request, in number
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = units::count)]
+    field_limit: u32,
+
+    /// How long answers in flight may take to finish, once the end has been asked for
+    #[arg(long, value_name = "D", default_value = "10s", value_parser = units::duration)]
+    shutdown_timeout: Duration,
 }
 
 impl Serve {
@@ -146,11 +169,12 @@ impl Serve {
             let interface = &stack.interface;
             return Err(Failure::new(format!("{interface}: the interface has gone: start longwire again")));
         }
-        log::info!("ending: answers in flight have {FINISHING:?}; a second signal ends at once");
-        server.shutdown(FINISHING);
+        let finishing = self.limits.shutdown_timeout;
+        log::info!("ending: answers in flight have {finishing:?}; a second signal ends at once");
+        server.shutdown(finishing);
         let cut = server.wait().cut;
         if cut > 0 {
-            log::warn!("{cut} connections were not done after {FINISHING:?} and have been reset");
+            log::warn!("{cut} connections were not done after {finishing:?} and have been reset");
         }
         stack.network.shutdown(CLOSING);
         Ok(ExitCode::SUCCESS)
@@ -196,9 +220,15 @@ impl Serve {
             header_timeout,
             body_timeout,
             body_rate,
+            body_grace,
+            request_rate,
             send_timeout,
             linger_timeout,
             body_limit,
+            line_limit,
+            header_limit,
+            field_limit,
+            shutdown_timeout: _,
         } = self.limits;
         let mut config = Config::default();
         config.http.idle_timeout = idle_timeout.on();
@@ -206,12 +236,20 @@ impl Serve {
         config.http.header_timeout = header_timeout;
         config.http.body_timeout = body_timeout;
         config.http.body_rate = body_rate;
+        config.http.body_rate_grace = body_grace;
+        config.http.head = HeadLimits {
+            line: line_limit as usize,
+            headers: header_limit as usize,
+            fields: field_limit as usize,
+        };
+        config.request_rate = request_rate.on().and_then(NonZeroU32::new);
         config.http.send_timeout = send_timeout;
         config.http.linger_timeout = linger_timeout;
         config.max_connections = max_connections as usize;
         config.max_per_client = max_per_client as usize;
         config.body_limit = body_limit as usize;
         config.socket.keep_alive = open::keep_alive(&self.stack, Role::Server);
+        config.socket.user_timeout = Some(user_timeout(send_timeout));
         config
     }
 }
@@ -292,6 +330,11 @@ mod tests {
             "--send-timeout=8s",
             "--linger-timeout=10s",
             "--body-limit=9KiB",
+            "--body-grace=11s",
+            "--line-limit=12",
+            "--header-limit=13KiB",
+            "--field-limit=14",
+            "--request-rate=15",
             "--tcp-keep-alive=1s,2s,3",
         ]);
         let config = config.unwrap().config();
@@ -301,7 +344,11 @@ mod tests {
         assert_eq!(config.http.body_timeout, Duration::from_secs(6));
         assert_eq!((config.http.body_rate, config.body_limit), (7, 9 * 1024));
         assert_eq!(config.http.send_timeout, Duration::from_secs(8));
+        assert_eq!(config.socket.user_timeout, Some(Duration::from_secs(13)), "a little longer than that");
         assert_eq!(config.http.linger_timeout, Duration::from_secs(10));
+        assert_eq!(config.http.body_rate_grace, Duration::from_secs(11));
+        assert_eq!(config.http.head, HeadLimits { line: 12, headers: 13 * 1024, fields: 14 });
+        assert_eq!(config.request_rate.map(NonZeroU32::get), Some(15));
         assert_eq!(config.socket.keep_alive.unwrap().count, 3);
     }
 

@@ -18,7 +18,8 @@ pub enum BadMessage {
     ContentLength,
     /// `Content-Length` together with `Transfer-Encoding` (RFC 9112 6.1).
     LengthAndCoding,
-    /// `chunked` is not the last coding, is repeated, or the field is malformed (RFC 9112 6.1).
+    /// `chunked` is not the last coding, is repeated, or the field is malformed, or this is HTTP/1.0, which has none
+    /// (RFC 9112 6.1).
     TransferEncoding,
     /// A transfer coding nobody here decodes.
     UnknownCoding,

@@ -1,5 +1,6 @@
 //! What a server allows.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::driver::{KeepAlive, SocketOptions};
@@ -22,6 +23,9 @@ pub struct Config {
     pub max_connections: usize,
     /// Most connections of one client address. Over it a new one gets 503, or a reset if many of those are open.
     pub max_per_client: usize,
+    /// Requests a second of one client address, over all its connections; a second's worth may come at once. Over it a
+    /// request gets 429. `None`: any number.
+    pub request_rate: Option<NonZeroU32>,
     /// Largest request body, in bytes, for handlers that do not stream.
     pub body_limit: usize,
     /// What the `Retry-After` of a 503 says.
@@ -49,23 +53,33 @@ impl Config {
     }
 }
 
+/// How long a peer may acknowledge nothing (RFC 9293 3.9.1). Keep-alive does not probe where data are under way, and the
+/// limit of HTTP ends with the answer's last byte: this finds the client that vanishes then. A little longer than that
+/// limit, which is to speak first where both are concerned.
+pub(crate) fn user_timeout(send_timeout: Duration) -> Duration {
+    send_timeout.saturating_add(Duration::from_secs(5))
+}
+
 impl Default for Config {
     fn default() -> Self {
         // Sooner than the HTTP idle time-out, so that a dead peer does not hold a connection until then.
         let keep_alive =
             KeepAlive { idle: Duration::from_secs(15), interval: Duration::from_secs(5), count: 3 };
+        let http = ServerConfig::default();
         Config {
-            http: ServerConfig::default(),
             max_connections: 100_000,
             max_per_client: 1_000,
+            request_rate: None,
             body_limit: 1024 * 1024,
             retry_after: Duration::from_secs(5),
             socket: SocketOptions {
                 // Answers are written whole: waiting for company would only delay their last segment.
                 nodelay: true,
                 keep_alive: Some(keep_alive),
+                user_timeout: Some(user_timeout(http.send_timeout)),
                 ..SocketOptions::default()
             },
+            http,
             backlog: 1024,
         }
     }

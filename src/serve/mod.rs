@@ -41,15 +41,19 @@ mod content;
 mod engine;
 mod files;
 mod handle;
+mod reception;
 mod server;
 mod services;
 mod stats;
 #[cfg(test)]
 mod tests;
 pub mod threads;
+mod throttle;
 
 pub use about::About;
 pub use config::Config;
+#[cfg(feature = "cli")]
+pub(crate) use config::user_timeout;
 pub use files::Files;
 pub use handle::{Ended, ServerHandle};
 pub use server::{Server, StartError};

@@ -10,6 +10,7 @@ pub struct Stats {
     accepted: AtomicU64,
     refused: AtomicU64,
     requests: AtomicU64,
+    throttled: AtomicU64,
     received: AtomicU64,
     sent: AtomicU64,
     reasons: [AtomicU64; Reason::ALL.len()],
@@ -35,11 +36,12 @@ impl Stats {
 
     /// All counters but the reasons, as (name, help, value).
     pub fn counters(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
-        let Stats { accepted, refused, requests, received, sent, reasons: _, connections: _, idle: _ } = self;
+        let Stats { accepted, refused, requests, throttled, received, sent, .. } = self;
         [
             ("connections", "Connections accepted.", accepted),
             ("refused", "Connections reset at once: not even a 503 could be afforded.", refused),
             ("requests", "Requests whose head was read.", requests),
+            ("throttled", "Requests answered 429: their client had sent too many.", throttled),
             ("received_bytes", "Bytes read from clients.", received),
             ("sent_bytes", "Bytes written to clients.", sent),
         ]
@@ -53,6 +55,10 @@ impl Stats {
 
     pub(super) fn refuse(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn throttle(&self) {
+        self.throttled.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn add_requests(&self, count: u32) {

@@ -221,6 +221,7 @@ fn connections(counters: &tcp::Counters) -> impl Iterator<Item = (&'static str, 
         window_probes,
         keep_alive_probes,
         keep_alive_timeouts,
+        give_ups,
     } = *counters;
     [
         ("tcp_active_opens", "Connections opened by us.", active_opens),
@@ -249,6 +250,7 @@ fn connections(counters: &tcp::Counters) -> impl Iterator<Item = (&'static str, 
         ("tcp_window_probes", "Zero-window probes sent.", window_probes),
         ("tcp_keep_alive_probes", "Keep-alive probes sent.", keep_alive_probes),
         ("tcp_keep_alive_timeouts", "Connections whose peer did not answer keep-alive.", keep_alive_timeouts),
+        ("tcp_give_ups", "Connections whose peer acknowledged nothing any more.", give_ups),
     ]
     .into_iter()
 }

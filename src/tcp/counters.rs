@@ -55,4 +55,7 @@ pub struct Counters {
     pub keep_alive_probes: u64,
     /// Connections ended because keep-alive probes went unanswered.
     pub keep_alive_timeouts: u64,
+    /// Connections given up because what they sent was not acknowledged any more: the user timeout, or the limit of
+    /// tries.
+    pub give_ups: u64,
 }

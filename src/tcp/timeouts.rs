@@ -36,6 +36,7 @@ impl Connection {
 
     fn on_retransmit_timer(&mut self, cx: &mut Context<'_>) {
         if self.retries_exhausted(cx) {
+            cx.counters.give_ups += 1;
             self.fail_with_reset(cx, Error::TimedOut);
             return;
         }

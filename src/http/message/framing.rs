@@ -34,6 +34,8 @@ pub fn request_framing(
     headers: &HeaderMap,
 ) -> Result<Framing, BadMessage> {
     match declared_framing(headers)? {
+        // RFC 9112 6.1: HTTP/1.0 has no transfer codings; whoever is between us may not have seen one here either.
+        Some(Framing::Chunked) if version == Version::HTTP_10 => Err(BadMessage::TransferEncoding),
         Some(framing) => Ok(framing),
         // RFC 1945 7.2.2: an HTTP/1.0 request with a body has to give its length. HTTP/1.1 without one has no body.
         None if version == Version::HTTP_10 && has_body_by_nature(method) => Err(BadMessage::LengthRequired),
@@ -164,6 +166,9 @@ mod tests {
         let framing = |method| request_framing(&method, Version::HTTP_10, &HeaderMap::new());
         assert_eq!(framing(Method::POST), Err(BadMessage::LengthRequired));
         assert_eq!(framing(Method::GET), Ok(Framing::Length(0)));
+        let chunked = headers(&[("transfer-encoding", "chunked")]);
+        let refused = request_framing(&Method::POST, Version::HTTP_10, &chunked);
+        assert_eq!(refused, Err(BadMessage::TransferEncoding));
     }
 
     #[test]

@@ -75,7 +75,8 @@ impl HeadBuffer {
     ///
     /// # Errors
     /// [`BadMessage::LineTooLong`], [`BadMessage::HeadersTooLarge`] or [`BadMessage::TooManyFields`] as soon as a
-    /// limit is passed, whether or not the end has come.
+    /// limit is passed, whether or not the end has come, and [`BadMessage::Syntax`] for a first byte with which no
+    /// message begins.
     pub fn feed<'a>(
         &'a mut self,
         input: &'a [u8],
@@ -129,11 +130,17 @@ impl HeadBuffer {
     }
 
     fn extend_line(&mut self, part: &[u8], limits: &HeadLimits) -> Result<(), BadMessage> {
-        if self.line_len == 0 {
-            self.line_begins_with_cr = part.first() == Some(&b'\r');
+        let first_line = self.lines == 0 && !self.trailers;
+        if self.line_len == 0
+            && let Some(&first) = part.first()
+        {
+            self.line_begins_with_cr = first == b'\r';
+            // Who speaks TLS to this port should hear of it now: an end of the line may never come.
+            if first_line && first != b'\r' && !is_token_byte(first) {
+                return Err(BadMessage::Syntax);
+            }
         }
         self.line_len += part.len();
-        let first_line = self.lines == 0 && !self.trailers;
         // One byte of grace each: the CR of a CRLF is not part of the line, but arrives before its LF.
         if first_line && self.line_len > limits.line + 1 {
             return Err(BadMessage::LineTooLong);
@@ -143,6 +150,11 @@ impl HeadBuffer {
         }
         Ok(())
     }
+}
+
+/// What methods, versions and names of fields are made of (RFC 9110 5.6.2).
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]
@@ -193,6 +205,14 @@ mod tests {
             let text = String::from_utf8_lossy(input);
             assert_eq!(whole(input), expected, "{text:?} whole");
             assert_eq!(bytewise(input), expected, "{text:?} byte by byte");
+        }
+    }
+
+    #[test]
+    fn what_begins_like_no_message_is_refused_at_its_first_byte() {
+        for input in [&b"\x16\x03\x01"[..], b"\0", b" GET", b"\r\n\xffGET"] {
+            assert_eq!(whole(input), Err(BadMessage::Syntax), "{input:?} whole");
+            assert_eq!(bytewise(input), Err(BadMessage::Syntax), "{input:?} byte by byte");
         }
     }
 

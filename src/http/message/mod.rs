@@ -25,12 +25,16 @@ use std::io::Write as _;
 /// Appends one field line with its CRLF, the name as `Content-Length`: names have no case, but people and old
 /// clients are used to this one. Neither `name` nor `value` may contain CR or LF.
 pub fn write_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    let mut begins_word = true;
-    out.extend(name.bytes().map(|byte| {
-        let written = if begins_word { byte.to_ascii_uppercase() } else { byte };
-        begins_word = byte == b'-';
-        written
-    }));
+    if name.eq_ignore_ascii_case("etag") {
+        out.extend_from_slice(b"ETag");
+    } else {
+        let mut begins_word = true;
+        out.extend(name.bytes().map(|byte| {
+            let written = if begins_word { byte.to_ascii_uppercase() } else { byte };
+            begins_word = byte == b'-';
+            written
+        }));
+    }
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
@@ -49,6 +53,7 @@ mod tests {
     fn field_names_are_written_as_people_write_them() {
         let mut out = Vec::new();
         write_field(&mut out, "x-frame-options", b"a-b");
-        assert_eq!(out, b"X-Frame-Options: a-b\r\n");
+        write_field(&mut out, "etag", b"\"c\"");
+        assert_eq!(out, b"X-Frame-Options: a-b\r\nETag: \"c\"\r\n");
     }
 }

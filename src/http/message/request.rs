@@ -16,6 +16,25 @@ use crate::http::BadMessage;
 /// Everything that the head alone can be refused for; the framing of the body is looked at separately, by
 /// [`request_framing`](super::request_framing).
 pub fn parse_request(head: &[u8], fields: usize) -> Result<Request<()>, BadMessage> {
+    match parse_known_version(head, fields) {
+        Err(BadMessage::Version) => {
+            let head = with_known_version(head).ok_or(BadMessage::Version)?;
+            parse_known_version(&head, fields)
+        }
+        parsed => parsed,
+    }
+}
+
+/// RFC 9110 2.5: a minor version later than ours is read as the latest that we know.
+fn with_known_version(head: &[u8]) -> Option<Vec<u8>> {
+    let end = head.iter().position(|&byte| byte == b'\n')?;
+    let line = head[..end].strip_suffix(b"\r").unwrap_or(&head[..end]);
+    let (minor, before) = line.split_last()?;
+    let is_later = before.ends_with(b" HTTP/1.") && matches!(minor, b'2'..=b'9');
+    is_later.then(|| [before, &b"1"[..], &head[line.len()..]].concat())
+}
+
+fn parse_known_version(head: &[u8], fields: usize) -> Result<Request<()>, BadMessage> {
     let mut storage = vec![MaybeUninit::uninit(); fields];
     let mut parsed = httparse::Request::new(&mut []);
     match parsed.parse_with_uninit_headers(head, &mut storage) {
@@ -77,6 +96,9 @@ fn parse_target(method: &Method, target: &str) -> Result<Uri, BadMessage> {
         return Err(BadMessage::Target);
     }
     let uri: Uri = target.parse().map_err(|_| BadMessage::Target)?;
+    if !is_well_encoded(uri.path()) {
+        return Err(BadMessage::Target);
+    }
     let allowed = if target == "*" {
         method == Method::OPTIONS
     } else if target.starts_with('/') {
@@ -86,6 +108,12 @@ fn parse_target(method: &Method, target: &str) -> Result<Uri, BadMessage> {
         known_scheme && uri.authority().is_some_and(is_plain_host)
     };
     if allowed { Ok(uri) } else { Err(BadMessage::Target) }
+}
+
+/// RFC 3986 2.1: two hexadecimal digits behind each percent sign. In a query browsers send one alone, too.
+fn is_well_encoded(path: &str) -> bool {
+    let mut encoded = path.split('%').skip(1).map(str::as_bytes);
+    encoded.all(|rest| rest.len() >= 2 && rest[..2].iter().all(u8::is_ascii_hexdigit))
 }
 
 /// RFC 9112 3.2: exactly one in HTTP/1.1, at most one in HTTP/1.0. It may be empty.
@@ -103,9 +131,12 @@ fn check_host(version: Version, headers: &HeaderMap) -> Result<(), BadMessage> {
     Err(BadMessage::Host)
 }
 
-/// RFC 9110 4.2.4: user information is a trap for whoever reads it, and has no place here.
+/// A host, and a port if there is a colon (RFC 3986 3.2.3: of digits, or of none). RFC 9110 4.2.4: user information is
+/// a trap for whoever reads it, and has no place here.
 fn is_plain_host(authority: &Authority) -> bool {
-    !authority.as_str().contains('@') && !authority.host().is_empty()
+    let (all, host) = (authority.as_str(), authority.host());
+    let port = all.strip_prefix(host).map(|rest| rest.strip_prefix(':').unwrap_or(rest));
+    !host.is_empty() && port.is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -147,9 +178,19 @@ mod tests {
         assert_eq!(uri("GET http://h:8080/x?y"), Ok("http://h:8080/x?y".into()));
         assert_eq!(uri("OPTIONS *"), Ok("*".into()));
         assert_eq!(uri("CONNECT h:443"), Err(BadMessage::Connect));
-        for bad in
-            ["GET *", "GET h:80", "GET x", "GET http://", "GET http://u@h/", "GET ftp://h/", "GET /a#b"]
-        {
+        for bad in [
+            "GET *",
+            "GET h:80",
+            "GET x",
+            "GET http://",
+            "GET http://u@h/",
+            "GET ftp://h/",
+            "GET /a#b",
+            "GET /%",
+            "GET /%2",
+            "GET /%zz",
+            "GET http://h:x/",
+        ] {
             assert_eq!(uri(bad), Err(BadMessage::Target), "{bad}");
         }
     }
@@ -187,16 +228,30 @@ mod tests {
         assert_eq!(error("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"), Some(BadMessage::Host));
         assert_eq!(error("GET / HTTP/1.1\r\nHost: u@a\r\n\r\n"), Some(BadMessage::Host));
         assert_eq!(error("GET / HTTP/1.1\r\nHost: a, b\r\n\r\n"), Some(BadMessage::Host));
-        for host in ["", "a", "a:80", "10.9.0.2", "[fd09::2]", "[fd09::2]:80"] {
+        assert_eq!(error("GET / HTTP/1.1\r\nHost: a:b\r\n\r\n"), Some(BadMessage::Host));
+        for host in ["", "a", "a:80", "a:", "10.9.0.2", "[fd09::2]", "[fd09::2]:80"] {
             assert_eq!(error(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")), None, "{host}");
         }
         assert_eq!(error("GET / HTTP/1.0\r\n\r\n"), None);
         assert_eq!(error("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), Some(BadMessage::Version));
-        assert_eq!(error("GET / HTTP/1.2\r\nHost: a\r\n\r\n"), Some(BadMessage::Version));
+        assert_eq!(error("GET / HTTP/1.2\r\n\r\n"), Some(BadMessage::Host), "it has the rules of HTTP/1.1");
+        assert_eq!(error("GET / HTTP/1.10\r\nHost: a\r\n\r\n"), Some(BadMessage::Syntax));
         assert_eq!(error("PRI * HTTP/2.0\r\n\r\n"), Some(BadMessage::Version));
         assert_eq!(error("GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n\r\n"), None);
         let other = "GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue, more\r\n\r\n";
         assert_eq!(error(other), Some(BadMessage::Expectation));
+    }
+
+    #[test]
+    fn a_later_minor_version_is_read_as_the_latest_that_we_know() {
+        for head in ["GET /a HTTP/1.2\r\nHost: a\r\nB: c\r\n\r\n", "GET /a HTTP/1.9\nHost: a\nB: c\n\n"] {
+            let request = parse(head).unwrap();
+            assert_eq!((request.version(), request.uri().path()), (Version::HTTP_11, "/a"));
+            assert_eq!(
+                (&request.headers()["host"], &request.headers()["b"]),
+                (&"a".parse().unwrap(), &"c".parse().unwrap())
+            );
+        }
     }
 
     #[test]

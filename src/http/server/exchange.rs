@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use ::http::header::{EXPECT, TRANSFER_ENCODING};
+use ::http::header::EXPECT;
 use ::http::{HeaderMap, Method, Request, Version};
 
 use super::pace::Pace;
 use super::{Reason, ServerConfig};
 use crate::http::encoder::Encoder;
-use crate::http::message::{BodyDecoder, ConnectionOptions, HeadBuffer};
+use crate::http::message::{BodyDecoder, ConnectionOptions, HeadBuffer, list_items};
 use crate::http::output::Output;
 
 /// How far the request has been read.
@@ -66,15 +66,13 @@ impl Asked {
         let headers: &HeaderMap = request.headers();
         let options = ConnectionOptions::of(headers);
         let http_10 = request.version() == Version::HTTP_10;
-        // RFC 9112 6.1: HTTP/1.0 with a transfer coding is faulty framing: answered, then closed.
-        let faulty = http_10 && headers.contains_key(TRANSFER_ENCODING);
         Self {
             head_only: request.method() == Method::HEAD,
             http_10,
-            persistent: !options.close && !faulty && (!http_10 || options.keep_alive),
+            persistent: !options.close && (!http_10 || options.keep_alive),
             keep_alive: options.keep_alive,
-            // RFC 9110 10.1.1: an HTTP/1.0 client does not know of 100.
-            expects_continue: !http_10 && headers.contains_key(EXPECT),
+            // RFC 9110 10.1.1: an HTTP/1.0 client does not know of 100. Other expectations were refused before.
+            expects_continue: !http_10 && list_items(headers, &EXPECT).next().is_some(),
         }
     }
 }

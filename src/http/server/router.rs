@@ -1,5 +1,6 @@
 //! From method and path to a handler.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use ::http::header::{ALLOW, HeaderValue};
@@ -127,6 +128,7 @@ impl Router {
 
     /// The routes of the best-matching path.
     fn matching(&self, path: &str) -> Vec<&Route> {
+        let path = &*without_needless_encoding(path);
         let best = self.routes.iter().filter_map(|route| route.rank(path)).max();
         self.routes.iter().filter(|route| best.is_some() && route.rank(path) == best).collect()
     }
@@ -135,8 +137,13 @@ impl Router {
 impl Service for Router {
     fn handler(&self, request: &mut Request<()>) -> Box<dyn Handler> {
         let (method, path) = (request.method(), request.uri().path());
-        if path == "*" {
-            return ready(with_allow(no_content(), &self.routes.iter().collect::<Vec<_>>()));
+        match &self.fallback {
+            // What it allows is its own to say; `Allow` may be left out (RFC 9110 9.3.7).
+            Some(_) if path == "*" => return ready(no_content()),
+            None if path == "*" => {
+                return ready(with_allow(no_content(), &self.routes.iter().collect::<Vec<_>>()));
+            }
+            _ => {}
         }
         let routes = self.matching(path);
         if let Some(route) = routes.iter().find(|route| route.serves(method)) {
@@ -169,6 +176,20 @@ impl Router {
     }
 }
 
+/// RFC 3986 6.2.2.2: an encoded unreserved character is that character; any other encoding stays.
+fn without_needless_encoding(path: &str) -> Cow<'_, str> {
+    let mut pieces = path.split('%');
+    let mut plain = Cow::Borrowed(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let byte = piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let unreserved = byte.filter(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte));
+        let plain = plain.to_mut();
+        plain.push(unreserved.map_or('%', char::from));
+        plain.push_str(if unreserved.is_some() { &piece[2..] } else { piece });
+    }
+    plain
+}
+
 fn ready(response: Response<Piece>) -> Box<dyn Handler> {
     Box::new(Ready(Some(response)))
 }
@@ -194,4 +215,21 @@ fn with_allow(mut response: Response<Piece>, routes: &[&Route]) -> Response<Piec
         response.headers_mut().insert(ALLOW, value);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_is_found_however_its_letters_are_encoded() {
+        assert_eq!(without_needless_encoding("/%68ealth%7a/%7e"), "/healthz/~");
+        assert_eq!(
+            without_needless_encoding("/a%2fb%20%zz%4"),
+            "/a%2fb%20%zz%4",
+            "these mean something else"
+        );
+        assert_eq!(without_needless_encoding("/%2568"), "/%2568", "once and not twice");
+        assert!(matches!(without_needless_encoding("/plain"), Cow::Borrowed("/plain")));
+    }
 }

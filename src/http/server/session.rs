@@ -82,8 +82,7 @@ impl Session {
     pub fn poll(&mut self, now: Now, cx: &mut Context<'_>) {
         loop {
             if !self.connection.wants_answer() {
-                self.handler = None;
-                return;
+                return self.dismiss();
             }
             let budget = self.connection.output_room();
             if budget == 0 {
@@ -112,7 +111,7 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Now) {
         self.connection.handle_timeout(now);
         if !self.connection.wants_answer() {
-            self.handler = None;
+            self.dismiss();
         }
     }
 
@@ -122,7 +121,10 @@ impl Session {
                 // The service may panic as well; then there is no handler, and the guard answers for both.
                 let made = catch_unwind(AssertUnwindSafe(|| service.handler(&mut request)));
                 match made {
-                    Ok(handler) => self.handler = Some(handler),
+                    Ok(handler) => {
+                        self.dismiss();
+                        self.handler = Some(handler);
+                    }
                     Err(_) => return self.connection.fail(now, Reason::HandlerPanic),
                 }
                 self.guard(now, |handler| handler.on_head(request, framing));
@@ -150,18 +152,31 @@ impl Session {
         }
     }
 
-    /// Calls the handler, if there is one. The one place where a handler's panic is caught: it costs this exchange
-    /// its answer, and nobody else anything.
+    /// Calls the handler, if there is one. A panic of the handler ends here: it costs this exchange its answer, and
+    /// nobody else anything.
     fn guard<T>(&mut self, now: Now, call: impl FnOnce(&mut dyn Handler) -> T) -> Option<T> {
         let handler = self.handler.as_deref_mut()?;
         // The handler is dropped after a panic, so nothing can see a state that it left half changed.
         match catch_unwind(AssertUnwindSafe(|| call(handler))) {
             Ok(value) => Some(value),
             Err(_) => {
-                self.handler = None;
+                self.dismiss();
                 self.connection.fail(now, Reason::HandlerPanic);
                 None
             }
         }
+    }
+
+    /// Lets the handler go. Should it panic even then, its answer is not harmed any more, and nobody else is.
+    fn dismiss(&mut self) {
+        if let Some(handler) = self.handler.take() {
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(handler)));
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.dismiss();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write};
 
-use ::http::header::CONTENT_TYPE;
+use ::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use ::http::{HeaderValue, Response};
 
 use crate::driver::SharedStack;
@@ -38,6 +38,7 @@ pub(super) fn answer(stack: &SharedStack, stats: &Stats) -> Response<Piece> {
     let mut response = Response::new(Piece::Owned(text.0.into_bytes()));
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, kind);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

@@ -8,7 +8,7 @@ mod welcome;
 
 use std::sync::Arc;
 
-use ::http::header::CONTENT_TYPE;
+use ::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use ::http::{HeaderValue, Method, Response, StatusCode};
 
 use self::bytes::Pattern;
@@ -60,9 +60,10 @@ impl Builtins {
     }
 }
 
-/// An answer of plain text.
+/// An answer of plain text, for this moment only.
 fn text(text: String) -> Response<Piece> {
     let mut response = Response::new(Piece::Owned(text.into_bytes()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -43,8 +43,10 @@ pub(super) fn page(prefix: &str, request: &Request<Vec<u8>>) -> Response<Piece> 
 
 /// The server as the client calls it.
 fn host(request: &Request<Vec<u8>>) -> String {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    escaped(host.unwrap_or("10.9.0.2"))
+    // RFC 9112 3.2.2: what an absolute target names counts, and not the field.
+    let target = request.uri().authority().map(|authority| authority.as_str());
+    let host = target.or_else(|| request.headers().get(HOST)?.to_str().ok());
+    escaped(host.filter(|host| !host.is_empty()).unwrap_or("10.9.0.2"))
 }
 
 /// RFC 9112 9.3.

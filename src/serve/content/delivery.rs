@@ -23,6 +23,15 @@ pub(in crate::serve) trait Source: Send {
     fn read(&mut self, cx: &mut Context<'_>, offset: u64, most: usize) -> Poll<io::Result<Piece>>;
 }
 
+/// A source for answers that have no other body than their own words.
+pub(in crate::serve) enum Nothing {}
+
+impl Source for Nothing {
+    fn read(&mut self, _cx: &mut Context<'_>, _offset: u64, _most: usize) -> Poll<io::Result<Piece>> {
+        match *self {}
+    }
+}
+
 /// What can be delivered, without its bytes.
 #[derive(Clone, Debug)]
 pub(in crate::serve) struct Representation {

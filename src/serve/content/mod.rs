@@ -6,4 +6,4 @@ mod multipart;
 mod range;
 
 pub(super) use conditional::Validators;
-pub(super) use delivery::{Deliver, Delivery, Representation, Source};
+pub(super) use delivery::{Deliver, Delivery, Nothing, Representation, Source};

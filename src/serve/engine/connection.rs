@@ -7,7 +7,6 @@ use std::task;
 use super::Turn;
 use crate::driver::{Chunk, Duration, Error, Instant, Readiness, SocketId};
 use crate::http::{Reason, Reasons, ServerConnection, Session, Transport};
-use crate::serve::about::Introduction;
 
 /// Bytes that one connection moves before the others have their turn.
 const BUDGET: usize = 256 * 1024;
@@ -179,7 +178,8 @@ impl Connection {
             }
         };
         let peer = || turn.stack.with(|stack| stack.remote_addr(self.socket)).ok();
-        let service = Introduction::new(&*turn.env.service, self.session.connection().requests(), peer);
+        let requests = self.session.connection().requests();
+        let service = turn.env.reception.introduce(turn.now, requests, peer);
         let used = self.session.receive(turn.moment, &service, cx, &chunk);
         if used < chunk.len() {
             chunk.advance(used);

@@ -13,6 +13,7 @@ use self::connections::Connections;
 use self::table::Key;
 use self::wakes::Wakes;
 use super::handle::{Control, Order};
+use super::reception::Reception;
 use super::services::Services;
 use super::{Config, Ended, Stats};
 use crate::driver::{Application, Event, Instant, SharedStack, SocketId};
@@ -37,7 +38,7 @@ pub(super) struct Parts {
 struct Environment {
     config: Config,
     http: Arc<ServerConfig>,
-    service: Box<dyn Service>,
+    reception: Reception,
     wakes: Arc<Wakes>,
     stats: Arc<Stats>,
 }
@@ -78,8 +79,9 @@ impl Engine {
         let Parts { config, service, listeners, services, control, stats } = parts;
         let http = Arc::new(config.http.clone());
         let wakes = Wakes::new(stack.ringer().clone());
+        let reception = Reception::new(service, &config, Arc::clone(&stats));
         Engine {
-            env: Environment { config, http, service, wakes, stats },
+            env: Environment { config, http, reception, wakes, stats },
             listeners,
             accepting: true,
             connections: Connections::new(stack.now()),

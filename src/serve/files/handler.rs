@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use ::http::header::{ALLOW, CONTENT_ENCODING, LOCATION, RETRY_AFTER, VARY};
+use ::http::header::{ALLOW, CACHE_CONTROL, CONTENT_ENCODING, LOCATION, RETRY_AFTER, VARY};
 use ::http::{HeaderValue, Method, Request, Response, StatusCode};
 
 use super::Site;
@@ -78,6 +78,8 @@ impl FileHandler {
         let Opened { file, length, validators, kind, coding, varies } = opened;
         let mut representation = Representation::with_validators(length, kind, validators);
         let headers = representation.headers_mut();
+        // A file may change at any moment, and asking whether it has costs little: no cache shall guess (RFC 9111 5.2.2.4).
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         if let Some(coding) = coding {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name));
         }

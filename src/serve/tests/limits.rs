@@ -1,6 +1,8 @@
 //! Limits against hoarding, each with its counter.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::http::Reason;
@@ -151,8 +153,7 @@ fn a_body_over_the_limit_is_413_unless_it_is_streamed() {
 #[test]
 fn a_peer_that_has_vanished_is_found_by_tcp_keep_alive() {
     let (near, far) = device::pair(1_500);
-    let cable = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
-    let near = Severable { device: near, whole: std::sync::Arc::clone(&cable) };
+    let (near, cable) = Severable::new(near);
     let clients = Network::builder(near).address("10.9.0.1/24".parse().unwrap());
     // Probes come faster here than challenges are answered (RFC 5961 10).
     let clients = clients.configure(|config| config.tcp.challenge_ack_interval = Duration::ZERO);
@@ -169,9 +170,35 @@ fn a_peer_that_has_vanished_is_found_by_tcp_keep_alive() {
     client.answer();
     wait(Duration::from_millis(300));
     assert_eq!(server.stats().connections(), 1, "a living peer answers the probes");
-    cable.store(false, std::sync::atomic::Ordering::Relaxed);
+    cable.speaks.store(false, Ordering::Relaxed);
     eventually("the dead peer is freed", || server.stats().connections() == 0);
     assert_eq!(servers.shared().with(|stack| stack.counters().tcp.keep_alive_timeouts), 1);
+}
+
+#[test]
+fn a_peer_that_vanishes_before_its_answer_is_given_up() {
+    let (near, far) = device::pair(1_500);
+    let (near, cable) = Severable::new(near);
+    let clients = Network::builder(near).address("10.9.0.1/24".parse().unwrap());
+    let clients = clients.linger(Duration::ZERO).start().unwrap();
+    let servers = Network::builder(far).address("10.9.0.2/24".parse().unwrap()).start().unwrap();
+    let mut config = Config::default();
+    config.http.idle_timeout = None;
+    assert_eq!(config.socket.user_timeout, Some(Duration::from_secs(35)), "longer than the send deadline");
+    config.socket.user_timeout = Some(Duration::from_millis(400));
+    let server = Server::new(config).builtin("").start(servers.shared(), &[address(80)]).unwrap();
+    let mut client = Client { stream: clients.connect(address(80)).unwrap(), early: Vec::new() };
+    client.send(GET);
+    client.answer();
+    wait(Duration::from_millis(600));
+    assert_eq!(server.stats().connections(), 1, "where nothing is under way it does not count");
+    // Keep-alive never probes here: there is always something under way.
+    cable.hears.store(false, Ordering::Relaxed);
+    client.send(GET);
+    eventually("it is asked", || server.stats().counters().any(|it| it.0 == "requests" && it.2 == 2));
+    eventually("the dead peer is freed", || server.stats().connections() == 0);
+    assert_eq!(servers.shared().with(|stack| stack.counters().tcp.give_ups), 1);
+    assert_eq!(server.stats().count(Reason::SendTimeout), 0, "to HTTP the answer had gone");
 }
 
 /// A connection with a request under way, so that it is not idle.
@@ -181,10 +208,22 @@ fn busy(world: &World) -> Client {
     client
 }
 
-/// A device whose cable can be cut.
+/// A device whose cable can be cut, in either direction.
 struct Severable<D> {
     device: D,
-    whole: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    cable: Arc<Cable>,
+}
+
+struct Cable {
+    speaks: AtomicBool,
+    hears: AtomicBool,
+}
+
+impl<D> Severable<D> {
+    fn new(device: D) -> (Self, Arc<Cable>) {
+        let cable = Arc::new(Cable { speaks: AtomicBool::new(true), hears: AtomicBool::new(true) });
+        (Severable { device, cable: Arc::clone(&cable) }, cable)
+    }
 }
 
 impl<D: device::Device> device::Device for Severable<D> {
@@ -197,7 +236,12 @@ impl<D: device::Device> device::Device for Severable<D> {
         now: crate::time::Instant,
         packet: &mut crate::buffer::Chunk,
     ) -> std::io::Result<crate::wire::PacketMeta> {
-        self.device.receive(now, packet)
+        loop {
+            let received = self.device.receive(now, packet);
+            if received.is_err() || self.cable.hears.load(Ordering::Relaxed) {
+                return received;
+            }
+        }
     }
 
     fn send(
@@ -205,7 +249,7 @@ impl<D: device::Device> device::Device for Severable<D> {
         now: crate::time::Instant,
         packet: &crate::wire::OutPacket<'_>,
     ) -> crate::wire::SendOutcome {
-        if self.whole.load(std::sync::atomic::Ordering::Relaxed) {
+        if self.cable.speaks.load(Ordering::Relaxed) {
             self.device.send(now, packet)
         } else {
             crate::wire::SendOutcome::Sent

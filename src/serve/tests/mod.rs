@@ -4,6 +4,7 @@ mod basics;
 mod files;
 mod life;
 mod limits;
+mod requests;
 mod services;
 mod threads;
 mod transfers;

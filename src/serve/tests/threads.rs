@@ -1,11 +1,12 @@
 //! The thread-per-connection form: the same session, seen from the same client.
 
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::*;
-use crate::http::{Handler, Router, ServerConfig, Step};
-use crate::serve::{About, threads};
+use crate::http::{Handler, Reason, Router, Step};
+use crate::serve::{About, Stats, threads};
 
 fn router() -> Router {
     Router::new()
@@ -44,14 +45,31 @@ impl Handler for Later {
 }
 
 /// A server with threads beside the one of the world, on port 8080.
-fn start(config: ServerConfig, max_connections: usize) -> (World, std::thread::JoinHandle<()>) {
+struct Serving {
+    world: World,
+    thread: std::thread::JoinHandle<()>,
+    stats: Arc<Stats>,
+}
+
+fn start(change: impl FnOnce(&mut Config)) -> Serving {
     let world = World::new(|_| {});
     let listener = world.servers.listen(address(8080)).unwrap();
-    let server = std::thread::spawn(move || {
-        let end = threads::serve(&listener, config, max_connections, router());
+    let mut config = Config::default();
+    change(&mut config);
+    let server = threads::Server::new(config, router());
+    let stats = server.stats();
+    let thread = std::thread::spawn(move || {
+        let end = server.serve(&listener);
         assert_eq!(end.expect_err("its end").kind(), std::io::ErrorKind::NetworkDown);
     });
-    (world, server)
+    Serving { world, thread, stats }
+}
+
+impl Serving {
+    fn end(self) {
+        self.world.servers.shutdown(Duration::from_secs(1));
+        self.thread.join().unwrap();
+    }
 }
 
 fn connect(world: &World) -> Client {
@@ -62,8 +80,8 @@ fn connect(world: &World) -> Client {
 
 #[test]
 fn long_and_short_connections() {
-    let (world, server) = start(ServerConfig { max_requests: Some(4), ..ServerConfig::default() }, 10);
-    let mut client = connect(&world);
+    let serving = start(|config| config.http.max_requests = Some(4));
+    let mut client = connect(&serving.world);
     let peer = client.stream.local_addr().unwrap();
     client.send("GET /whoami HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2));
     assert_eq!(client.answer().text(), format!("{peer} 1"));
@@ -76,30 +94,99 @@ fn long_and_short_connections() {
     assert_eq!((last.text(), last.field("connection")), ("abcde", Some("close")));
     assert_eq!(client.rest(), b"");
     client.stream.shutdown(Shutdown::Both).unwrap();
-    world.servers.shutdown(Duration::from_secs(1));
-    server.join().unwrap();
+    eventually("it is gone", || serving.stats.connections() == 0);
+    let count = |name| serving.stats.counters().find(|counter| counter.0 == name).unwrap().2;
+    assert_eq!((count("connections"), count("requests")), (1, 4));
+    assert!(count("sent_bytes") > 3_000_000 && count("received_bytes") > 100);
+    assert_eq!(serving.stats.count(Reason::MaxRequests), 1);
+    serving.end();
 }
 
 #[test]
 fn wakers_panics_limits() {
-    let config = ServerConfig {
-        header_timeout: Duration::from_millis(100),
-        linger_timeout: Duration::from_millis(100),
-        ..ServerConfig::default()
-    };
-    let (world, server) = start(config, 2);
-    let mut client = connect(&world);
+    let serving = start(|config| {
+        config.http.header_timeout = Duration::from_millis(100);
+        config.http.linger_timeout = Duration::from_millis(100);
+        config.max_connections = 2;
+    });
+    let world = &serving.world;
+    let mut client = connect(world);
     client.send("GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(client.answer().text(), "later\n");
-    let mut broken = connect(&world);
+    let mut broken = connect(world);
     broken.send("GET /panic HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(broken.answer().status(), 500);
     drop(broken);
-    wait(Duration::from_millis(300));
-    let mut slow = connect(&world);
+    eventually("it is gone", || serving.stats.connections() == 1);
+    let mut slow = connect(world);
     slow.send("GET / HT");
-    assert_eq!(connect(&world).answer().status(), 503);
+    assert_eq!(connect(world).answer().status(), 503);
     assert_eq!(slow.answer().status(), 408);
-    world.servers.shutdown(Duration::from_secs(1));
-    server.join().unwrap();
+    for reason in [Reason::HandlerPanic, Reason::Overload, Reason::HeaderTimeout] {
+        eventually("it is counted", || serving.stats.count(reason) == 1);
+    }
+    serving.end();
+}
+
+#[test]
+fn one_client_has_its_own_maximum() {
+    let serving = start(|config| config.max_per_client = 2);
+    let open: Vec<Client> = (0..2).map(|_| connect(&serving.world)).collect();
+    eventually("they are there", || serving.stats.connections() == 2);
+    let mut told: Vec<Client> = (0..4).map(|_| connect(&serving.world)).collect();
+    for client in &mut told {
+        assert_eq!(client.answer().status(), 503);
+    }
+    let error = connect(&serving.world).stream.read(&mut [0]).expect_err("reset");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    drop((open, told));
+    eventually("all are gone", || serving.stats.connections() == 0);
+    let mut client = connect(&serving.world);
+    client.send("GET /whoami HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.answer().status(), 200, "none of them is counted any more");
+    serving.end();
+}
+
+#[test]
+fn when_it_is_crowded_the_longest_idle_thread_ends() {
+    let serving = start(|config| config.max_connections = 10);
+    let ask = |client: &mut Client| {
+        client.send("GET /whoami HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.answer().status(), 200);
+    };
+    let mut open = Vec::new();
+    for number in 1..=9 {
+        let mut client = connect(&serving.world);
+        ask(&mut client);
+        eventually("it rests", || serving.stats.idle() == number);
+        open.push(client);
+    }
+    ask(&mut open[0]);
+    eventually("all are idle", || serving.stats.idle() == 9);
+    ask(&mut connect(&serving.world));
+    assert_eq!(open[1].rest(), b"", "the second one ends in order");
+    eventually("it is counted", || serving.stats.count(Reason::Evicted) == 1);
+    ask(&mut open[0]);
+    ask(&mut open[8]);
+    serving.end();
+}
+
+#[test]
+fn too_many_requests_of_one_client_are_429_in_both_forms() {
+    let few = std::num::NonZeroU32::new(2);
+    let serving = start(|config| config.request_rate = few);
+    let event_driven = World::new(|config| config.request_rate = few);
+    for (mut client, path) in [(connect(&serving.world), "/whoami"), (event_driven.connect(), "/healthz")] {
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").repeat(4));
+        let answers: Vec<Answer> = (0..4).map(|_| client.answer()).collect();
+        assert_eq!(answers.iter().map(Answer::status).collect::<Vec<_>>(), [200, 200, 429, 429], "{path}");
+        assert_eq!((answers[3].field("retry-after"), answers[3].field("connection")), (Some("1"), None));
+        wait(Duration::from_millis(1_100));
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_eq!(client.answer().status(), 200, "the connection is still good");
+    }
+    for stats in [&*serving.stats, event_driven.server.stats()] {
+        assert!(stats.counters().any(|(name, _, value)| name == "throttled" && value == 2));
+    }
+    serving.end();
 }

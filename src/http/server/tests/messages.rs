@@ -30,7 +30,7 @@ const TABLE: [(&str, &[&str]); 30] = [
     ("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\naX", &["400"]),
     (
         "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n0\r\n\r\n",
-        &["200"],
+        &["400"],
     ),
     ("GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n c\r\n\r\n", &["400"]),
     ("GET / HTTP/1.1\r\nHost : h\r\n\r\n", &["400"]),
@@ -202,4 +202,30 @@ fn a_panic_costs_one_answer() {
     let answer = client.exchange("GET /panic HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_eq!((statuses(&answer)[0], header(&answer, "Connection")), ("500", Some("close")));
     assert_eq!(client.reasons(), [Reason::HandlerPanic]);
+}
+
+#[test]
+fn a_handler_that_panics_when_it_is_dropped_harms_nobody() {
+    let mut client = Client::connect();
+    let answers = client.exchange(["GET /drop HTTP/1.1\r\nHost: h\r\n\r\n", GET].concat());
+    assert_eq!(statuses(&answers), ["200", "200"], "both answers were complete");
+    let mut gone = Client::connect();
+    gone.send("GET /drop-late HTTP/1.1\r\nHost: h\r\n\r\n");
+    drop(gone);
+}
+
+#[test]
+fn an_expectation_of_nothing_is_none() {
+    let mut client = Client::connect();
+    let answer =
+        client.exchange("PUT /echo HTTP/1.1\r\nHost: h\r\nExpect: ,\r\nContent-Length: 3\r\n\r\nabc");
+    assert_eq!(statuses(&answer), ["200"], "and nobody is told to continue");
+}
+
+#[test]
+fn the_first_byte_of_another_protocol_is_enough() {
+    let mut client = Client::connect();
+    let answer = client.exchange(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
+    assert_eq!(statuses(&answer), ["400"], "TLS sends no end of a line");
+    assert_eq!(client.reasons(), [Reason::BadRequest]);
 }

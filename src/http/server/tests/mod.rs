@@ -153,6 +153,8 @@ fn router() -> Router {
         .stream(Method::GET, "/headless", |_| Bytes { announced: None, left: 5, begun: true })
         .stream(Method::POST, "/never", |_| Never)
         .stream(Method::GET, "/spin", |_| Spin::default())
+        .stream(Method::GET, "/drop", |_| DropsBadly { answers: true })
+        .stream(Method::GET, "/drop-late", |_| DropsBadly { answers: false })
 }
 
 /// Counts a body of any size.
@@ -258,6 +260,24 @@ impl Handler for Spin {
         let begun = std::mem::replace(&mut self.begun, true);
         let head = || Step::Head(Response::new(BodySize::Unknown));
         Poll::Ready(if begun { Step::Body(Piece::default()) } else { head() })
+    }
+}
+
+/// Panics when it is dropped.
+struct DropsBadly {
+    answers: bool,
+}
+
+impl Handler for DropsBadly {
+    fn poll_response(&mut self, _cx: &mut Context<'_>, _budget: usize) -> Poll<Step> {
+        let answer = || Step::Whole(Response::new(b"whole".as_slice().into()));
+        if self.answers { Poll::Ready(answer()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for DropsBadly {
+    fn drop(&mut self) {
+        panic!("as the test wants it");
     }
 }
 
