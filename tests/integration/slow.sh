@@ -17,6 +17,9 @@ slow() { # TAG KIND ARGUMENT…
     shift
     in_ns one background "$tag" timeout 60 python3 $SLOW "$1" "$V4" 80 "${@:2}"
 }
+# The one that asks for the metrics may be counted itself.
+nobody_left() { wait_until 5 at_most_itself; }
+at_most_itself() { between 0 1 "$(metric one http_open_connections)"; }
 reason() { printf 'http_reasons_total{reason="%s"}' "$1"; }
 
 # --- slow-loris ---------------------------------------------------------------------------------------------------
@@ -50,9 +53,9 @@ check "none had to go before its time" within loris shortest_ms 4700 6000
 check "and none stayed much longer" within loris longest_ms 4900 8000
 check "the others were all served meanwhile" is during failed 0
 check "half of them within 50 ms" below 50 "$(printf '%.0f' "$(value during p50_ms)")"
-check "99 of 100 within half a second" below 500 "$(printf '%.0f' "$(value during p99_ms)")"
+check "99 of 100 within a second" below 1000 "$(printf '%.0f' "$(value during p99_ms)")"
 check "the deadline of heads is counted" metric_is one "$(reason header_timeout)" $ATTACKERS
-check "nobody is left" wait_until 5 metric_is one http_open_connections 1
+check "nobody is left" nobody_left
 stop_pid "$SERVER_PID"
 ns_del one
 
@@ -84,23 +87,24 @@ check "which is counted" metric_is one "$(reason body_rate)" 1
 check "who is quiet and alive stays" is quiet end open
 check "though it is probed" metric_above one tcp_keep_alive_probes_total 5
 
-# vanish TAG KIND: a client behind the router, whose cable is cut once it is served.
+# vanish TAG KIND COUNTER VALUE: a client behind the router, whose cable is cut once it is served. It is gone once the
+# counter says so.
 vanish() {
     in_ns two background "$1" timeout 60 python3 $SLOW "$2" $V4 80 40
     wait_for_line "$1" '^ready=1' || return
     sleep 0.5
     ip -n "$(ns two)" link set veth0 down
-    wait_until 15 metric_is one http_open_connections 1
+    wait_until 15 metric_is one "$3" "$4" && nobody_left
     local freed=$?
     stop_pid "$BACKGROUND_PID"
     ip -n "$(ns two)" link set veth0 up
     ip -n "$(ns two)" route replace 10.9.0.0/24 via 10.8.0.1
     return $freed
 }
-check "who vanishes while it is idle is freed" vanish gone idle
-check "by the keep-alive of TCP, which is counted" metric_is one tcp_keep_alive_timeouts_total 1
-check "who vanishes in the middle of an answer is freed" vanish lost busy
-check "by the deadline of sending, which is counted" metric_is one "$(reason send_timeout)" 2
+check "who vanishes while it is idle is freed by the keep-alive of TCP" \
+    vanish gone idle tcp_keep_alive_timeouts_total 1
+check "who vanishes in the middle of an answer is freed by the deadline of sending" \
+    vanish lost busy "$(reason send_timeout)" 2
 check "the server is well" equals ok "$(curl_in one "http://$V4/healthz")"
 
 summary

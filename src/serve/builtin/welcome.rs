@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use ::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
+use ::http::uri::Authority;
 use ::http::{HeaderValue, Request, Response, Version};
 
 use crate::http::Piece;
@@ -44,7 +45,7 @@ pub(super) fn page(prefix: &str, request: &Request<Vec<u8>>) -> Response<Piece> 
 /// The server as the client calls it.
 fn host(request: &Request<Vec<u8>>) -> String {
     // RFC 9112 3.2.2: what an absolute target names counts, and not the field.
-    let target = request.uri().authority().map(|authority| authority.as_str());
+    let target = request.uri().authority().map(Authority::as_str);
     let host = target.or_else(|| request.headers().get(HOST)?.to_str().ok());
     escaped(host.filter(|host| !host.is_empty()).unwrap_or("10.9.0.2"))
 }

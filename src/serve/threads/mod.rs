@@ -96,7 +96,7 @@ impl Server {
             let (house, retry_after) = (Arc::clone(&self.house), is_full.then_some(self.config.retry_after));
             let thread = thread::Builder::new().name("longwire-http".into());
             hand_over(stream, thread, move |stream| {
-                Connection::new(stream, &house, retry_after).run(&guest.crowd)
+                Connection::new(stream, &house, retry_after).run(&guest.crowd);
             });
         }
     }

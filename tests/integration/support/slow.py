@@ -2,7 +2,7 @@
 """Clients that keep a server busy by being slow, and one that measures how others fare meanwhile.
 
     slow.py loris ADDRESS PORT COUNT SECONDS SOURCE…   COUNT connections from these addresses, a header line a second each
-    slow.py honest ADDRESS PORT SECONDS SOURCE         new connections one after the other, twenty a second
+    slow.py honest ADDRESS PORT SECONDS SOURCE         new connections one after the other, fifty a second
     slow.py deaf ADDRESS PORT SECONDS                  asks for much and reads nothing
     slow.py drip ADDRESS PORT SECONDS                  a body, a byte a second
     slow.py idle ADDRESS PORT SECONDS                  one exchange, and then silence
@@ -133,7 +133,7 @@ def honest(address, seconds, source):
         except OSError:
             failed += 1
         took.append(time.monotonic() - started)
-        time.sleep(max(0.0, 0.05 - took[-1]))
+        time.sleep(max(0.0, 0.02 - took[-1]))
     took.sort()
     at = lambda share: round(1000 * took[min(len(took) - 1, int(share * len(took)))], 1)
     report(served=len(took) - failed, failed=failed, p50_ms=at(0.5), p99_ms=at(0.99), max_ms=at(1))
