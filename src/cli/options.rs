@@ -102,6 +102,8 @@ pub(super) enum Congestion {
     Cubic,
     /// RFC 5681 and RFC 6582
     Newreno,
+    /// By a model of the path instead of by losses, version 3 (draft-ietf-ccwg-bbr-06)
+    Bbr,
 }
 
 impl From<Congestion> for Algorithm {
@@ -109,6 +111,7 @@ impl From<Congestion> for Algorithm {
         match congestion {
             Congestion::Cubic => Algorithm::Cubic,
             Congestion::Newreno => Algorithm::NewReno,
+            Congestion::Bbr => Algorithm::Bbr,
         }
     }
 }
@@ -162,7 +165,7 @@ pub(super) mod tests {
             (["--address", "10.9.0.2"], "has no prefix length"),
             (["--host", "10.9.0.2/33"], "from 0 to 32"),
             (["--tun", "a b"], "no name for an interface"),
-            (["--congestion", "vegas"], "cubic, newreno"),
+            (["--congestion", "vegas"], "cubic, newreno, bbr"),
             (["--offload", "perhaps"], "auto, on, off"),
             (["--msl", "0s"], "not a duration"),
             (["--impair", "loss=2"], "not a percentage"),

@@ -1,6 +1,6 @@
 //! The acknowledgment of a segment: what it frees, measures and reveals (RFC 9293 3.10.7.4, fifth step).
 
-use super::congestion::{Ack, CongestionControl};
+use super::congestion::Ack;
 use super::connection::{Arrival, Connection};
 use super::input::{DROP, NEXT, Step};
 use super::loss::reported_duplicate;
@@ -68,6 +68,7 @@ impl Connection {
             // The peer answers: the probes may go on for ever (RFC 9293 3.8.6.1).
             self.retries = 0;
         }
+        self.note_application_limit();
         let evidence = self.evidence(arrival);
         let mut delivered = self.take_sack(segment, &evidence);
         // RFC 5681 2, the definition of a duplicate.
@@ -82,6 +83,7 @@ impl Connection {
         } else if self.in_flight() > 0 && delivered.sacked > 0 {
             self.look_for_losses(cx, arrival.meta.received_at, delivered.sacked);
             self.regulate_recovery(delivered.sacked, false);
+            self.take_delivery(arrival.meta.received_at);
         } else if self.in_flight() > 0 && duplicate && !self.sack {
             self.take_duplicate_ack(cx);
         }
@@ -120,8 +122,10 @@ impl Connection {
             outgoing.rack.on_dsack(segment.ack, self.snd_nxt, &mut self.reordering);
         }
         let (rack, reordering, point) = (&mut outgoing.rack, &mut self.reordering, outgoing.recovery.point());
+        let rate = &mut outgoing.rate;
         delivered.sacked = outgoing.log.mark_sacked(&segment.options.sack, &mut |sent| {
             rack.on_delivered(sent, evidence, reordering);
+            rate.on_delivered(sent, evidence.received_at);
             delivered.original |= is_original(sent, point);
         });
         delivered
@@ -145,9 +149,11 @@ impl Connection {
         self.last_progress = cx.now;
         let Some(outgoing) = &mut self.outgoing else { return };
         let (rack, reordering, point) = (&mut outgoing.rack, &mut self.reordering, outgoing.recovery.point());
+        let (rate, congestion) = (&mut outgoing.rate, &mut self.congestion);
         let mut original = false;
         let acked = outgoing.log.acknowledge(ack, &mut |sent| {
             rack.on_delivered(sent, evidence, reordering);
+            rate.on_delivered(sent, evidence.received_at);
             original |= is_original(sent, point);
         });
         delivered.advanced = true;
@@ -164,10 +170,11 @@ impl Connection {
         let partial = outgoing.recovery.on_progress(ack, segments);
         if recovering && !partial {
             self.reordering.on_recovery_end();
+            congestion.on_recovery_end();
         }
         if partial && !self.sack && outgoing.recovery.is_fast() {
             // RFC 6582 3.2 step 3: what follows a partial acknowledgment is lost as well.
-            outgoing.log.mark_head_lost();
+            outgoing.log.mark_head_lost(&mut |sent| congestion.on_lost(cx.now, &rate.on_lost(sent)));
             self.pending.retransmit = outgoing.log.lost() > 0;
         }
         let rtt = self.measured_rtt(&acked, arrival);
@@ -190,6 +197,7 @@ impl Connection {
             };
             self.congestion.on_ack(&ack);
         }
+        self.take_delivery(arrival.meta.received_at);
         self.note_room();
     }
 
@@ -211,7 +219,8 @@ impl Connection {
     fn take_duplicate_ack(&mut self, cx: &mut Context<'_>) {
         let Some(outgoing) = &mut self.outgoing else { return };
         if outgoing.recovery.on_duplicate() {
-            outgoing.log.mark_head_lost();
+            let (rate, congestion) = (&mut outgoing.rate, &mut self.congestion);
+            outgoing.log.mark_head_lost(&mut |sent| congestion.on_lost(cx.now, &rate.on_lost(sent)));
             self.enter_fast_recovery(cx, u32::from(self.snd_mss));
         }
         self.regulate_recovery(u32::from(self.snd_mss), false);

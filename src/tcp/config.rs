@@ -10,6 +10,8 @@ pub enum Algorithm {
     Cubic,
     /// NewReno (RFC 5681, RFC 6582).
     NewReno,
+    /// BBR version 3 (draft-ietf-ccwg-bbr-06). It paces what it sends, whatever [`Config::pacing`] says.
+    Bbr,
 }
 
 /// Whether connections take part in explicit congestion notification (RFC 3168).

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::congestion::{CongestionControl, Controller};
+use super::congestion::Controller;
 use super::ecn::EcnState;
 use super::half_open::{WINDOW_SHIFT, timestamp_value};
 use super::reassembly::Reassembly;
 use super::recovery::Recovery;
+use super::recovery::delivery::DeliveryRate;
 use super::recovery::rack::{Rack, Reordering};
 use super::recovery::sent_log::SentLog;
 use super::recovery::tail_probe::TailProbe;
@@ -31,6 +32,9 @@ pub(super) struct Outgoing {
     pub(super) log: SentLog,
     pub(super) recovery: Recovery,
     pub(super) rack: Rack,
+    pub(super) rate: DeliveryRate,
+    /// When the next data was to leave by the pacing rate, however late it did.
+    pub(super) paced_until: Instant,
 }
 
 /// What exists only while there is something to read or to put in order.
@@ -241,6 +245,9 @@ impl Connection {
             rttvar: self.rtt.rttvar(),
             min_rtt: self.rtt.min_rtt(),
             rto: self.rtt.rto(config),
+            congestion: self.congestion.algorithm(),
+            delivery_rate: self.outgoing.as_ref().map_or(0, |outgoing| outgoing.rate.latest()),
+            pacing_rate: self.pacing_rate(),
             cwnd: self.congestion.cwnd(),
             ssthresh: self.congestion.ssthresh(),
             snd_wnd: self.snd_wnd,

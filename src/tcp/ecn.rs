@@ -1,6 +1,5 @@
 //! Explicit congestion notification (RFC 3168): what routers mark is told to the sender, and answered like a loss.
 
-use super::congestion::CongestionControl;
 use super::connection::{Arrival, Connection};
 use super::{Context, EcnMode};
 use crate::wire::{Ecn, SeqNumber, TcpFlags, TcpHeader};
@@ -81,7 +80,7 @@ impl Connection {
         }
         cx.counters.ecn_reductions += 1;
         let in_flight = self.in_flight().min(self.congestion.cwnd());
-        self.congestion.on_loss(in_flight, u32::from(self.snd_mss));
+        self.congestion.on_mark(cx.now, in_flight, u32::from(self.snd_mss));
         self.cwnd_limited_at = None;
         self.ecn.round_end = Some(self.snd_nxt);
         self.ecn.reduced = true;

@@ -1,6 +1,6 @@
 //! What a connection tells about itself.
 
-use super::State;
+use super::{Algorithm, State};
 use crate::time::Duration;
 
 /// What the sender believes of the path.
@@ -30,6 +30,12 @@ pub struct TcpInfo {
     pub min_rtt: Option<Duration>,
     /// Current retransmission time-out.
     pub rto: Duration,
+    /// How congestion is controlled.
+    pub congestion: Algorithm,
+    /// Bytes a second that the path delivered when the application last did not limit it; 0 with nothing under way.
+    pub delivery_rate: u64,
+    /// Bytes a second at which data leaves, if sending is paced.
+    pub pacing_rate: Option<u64>,
     /// Congestion window in bytes.
     pub cwnd: u32,
     /// Slow-start threshold in bytes, `u32::MAX` until the first loss.

@@ -1,6 +1,5 @@
 //! Finding losses and answering them: RACK-TLP at work (RFC 8985), and how fast recovery begins.
 
-use super::congestion::CongestionControl;
 use super::connection::{Arrival, Connection};
 use super::recovery::prr::Progress;
 use super::recovery::rack::{Evidence, Path};
@@ -58,7 +57,10 @@ impl Connection {
         let Some(patience) = self.patience() else { return false };
         let Some(outgoing) = &mut self.outgoing else { return false };
         let Some(newest) = outgoing.rack.newest() else { return false };
-        let (found, due) = outgoing.log.mark_lost_before(newest, now, patience);
+        let (rate, congestion) = (&mut outgoing.rate, &mut self.congestion);
+        let (found, due) = outgoing.log.mark_lost_before(newest, now, patience, &mut |sent| {
+            congestion.on_lost(now, &rate.on_lost(sent));
+        });
         if found && outgoing.recovery.is_open() {
             self.enter_fast_recovery(cx, delivered);
         }
@@ -178,7 +180,7 @@ impl Connection {
         if self.tail_probe.on_ack(&answer) {
             cx.counters.tail_probe_repairs += 1;
             let in_flight = self.in_flight().min(self.congestion.cwnd());
-            self.congestion.on_loss(in_flight, u32::from(self.snd_mss));
+            self.congestion.on_mark(cx.now, in_flight, u32::from(self.snd_mss));
             self.cwnd_limited_at = None;
         }
     }

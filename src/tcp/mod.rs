@@ -10,6 +10,7 @@ mod config;
 mod congestion;
 mod connection;
 mod counters;
+mod delivery;
 mod ecn;
 mod error;
 mod half_open;

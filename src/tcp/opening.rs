@@ -1,6 +1,6 @@
 //! How a connection begins: constructors, and what the two SYNs settle.
 
-use super::congestion::{Controller, initial_window};
+use super::congestion::{Beginning, Controller, initial_window};
 use super::connection::{Connection, Pending, TIMESTAMPS_LEN};
 use super::ecn::EcnState;
 use super::half_open::WINDOW_SHIFT;
@@ -88,7 +88,7 @@ impl Connection {
             rtt: RttEstimator::default(),
             reordering: Reordering::default(),
             tail_probe: TailProbe::default(),
-            congestion: Controller::new(cx.config.congestion, u32::from(open.mss)),
+            congestion: Controller::opening(u32::from(open.mss)),
             undo: None,
             ecn: EcnState::default(),
             paced: cx.config.pacing,
@@ -151,6 +151,14 @@ impl Connection {
     pub(super) fn start_congestion_control(&mut self, cx: &Context<'_>, syn_was_lost: bool) {
         let mss = u32::from(self.snd_mss);
         let window = initial_window(cx.config.initial_window, mss, syn_was_lost);
-        self.congestion = Controller::new(cx.config.congestion, window);
+        self.congestion = Controller::new(
+            cx.config.congestion,
+            &Beginning {
+                initial_window: window,
+                now: cx.now,
+                srtt: self.rtt.srtt(),
+                seed: u64::from(self.iss.0),
+            },
+        );
     }
 }

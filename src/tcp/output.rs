@@ -1,6 +1,6 @@
 //! What to send: one decision, `next_action`.
 
-use super::congestion::{CongestionControl, initial_window};
+use super::congestion::initial_window;
 use super::connection::{Connection, TIMESTAMPS_LEN};
 use super::recovery::Recovery;
 use super::recovery::sent_log::Hole;
@@ -163,7 +163,8 @@ impl Connection {
 
     fn cwnd_room(&self) -> u32 {
         let recovery = self.outgoing.as_ref().map(|outgoing| &outgoing.recovery);
-        let allowance = recovery.and_then(Recovery::allowance);
+        let regulated = recovery.filter(|_| !self.congestion.paces_recovery());
+        let allowance = regulated.and_then(Recovery::allowance);
         allowance.unwrap_or_else(|| self.congestion.cwnd().saturating_sub(self.pipe()))
     }
 
@@ -190,11 +191,11 @@ impl Connection {
 
     /// RFC 5681 4.1: after more than an RTO of silence, the path may have changed.
     fn restart_after_idle(&mut self, cx: &Context<'_>) {
-        if self.state.can_send()
-            && self.in_flight() == 0
-            && self.unsent() > 0
-            && cx.now - self.last_sent > self.rto(cx)
-        {
+        if !self.state.can_send() || self.in_flight() > 0 || self.unsent() == 0 {
+            return;
+        }
+        self.announce_flight(cx.now);
+        if cx.now - self.last_sent > self.rto(cx) {
             let window = initial_window(cx.config.initial_window, u32::from(self.snd_mss), false);
             self.congestion.on_restart(window);
         }

@@ -1,7 +1,6 @@
 //! Pacing: data leaves in bursts of at most a millisecond, spread over the round-trip, instead of whatever an
 //! acknowledgment lets out at once.
 
-use super::congestion::CongestionControl;
 use super::connection::Connection;
 use crate::time::{Duration, Instant};
 
@@ -14,7 +13,10 @@ const BURST: Duration = Duration::from_millis(1);
 
 impl Connection {
     /// Bytes a second; `None` if sending is not paced, or nothing was measured yet.
-    fn pacing_rate(&self) -> Option<u64> {
+    pub(super) fn pacing_rate(&self) -> Option<u64> {
+        if let Some(rate) = self.congestion.pacing_rate() {
+            return Some(rate);
+        }
         let srtt = self.rtt.srtt().filter(|_| self.paced)?;
         let window = u64::from(self.congestion.cwnd());
         let slow_start = self.congestion.cwnd() < self.congestion.ssthresh();
@@ -30,12 +32,17 @@ impl Connection {
         Some(u32::try_from(bytes).unwrap_or(u32::MAX))
     }
 
-    /// Data has been sent: the next may follow once this would have left at the rate.
+    /// Data has been sent: the next may follow once this would have left at the rate. Time by which the timer was too
+    /// late is made up for, half of a burst's at most, or each turn of the loop would cost some of the rate; time in
+    /// which nothing waited is not.
     pub(super) fn pace(&mut self, now: Instant, octets: u32) {
-        if let Some(rate) = self.pacing_rate() {
-            let nanos = u64::from(octets) * 1_000_000_000 / rate;
-            self.timers.pace.set(now + Duration::from_nanos(nanos));
-        }
+        let Some(rate) = self.pacing_rate() else { return };
+        let Some(outgoing) = &mut self.outgoing else { return };
+        let whole = Duration::from_nanos(u64::from(octets) * 1_000_000_000 / rate);
+        let late = now - outgoing.paced_until;
+        let late = if late < whole { late.min(whole / 2) } else { Duration::ZERO };
+        outgoing.paced_until = now + (whole - late);
+        self.timers.pace.set(outgoing.paced_until);
     }
 
     /// Whether data has to wait for its turn.

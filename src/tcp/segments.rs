@@ -30,8 +30,12 @@ impl Connection {
             self.restart_retransmit_timer(cx);
         }
         let octets = sent + u32::from(fin);
+        if self.in_flight() == 0 {
+            self.outgoing.get_or_insert_default().rate.start(cx.now);
+        }
+        let snapshot = self.snapshot(cx.now, octets);
         let outgoing = self.outgoing.get_or_insert_default();
-        outgoing.log.push(seq, octets, size, cx.now);
+        outgoing.log.push(seq, octets, size, cx.now, snapshot);
         if let Some(prr) = outgoing.recovery.prr() {
             prr.on_sent(octets);
         }
@@ -57,8 +61,9 @@ impl Connection {
             return outcome;
         }
         let octets = sent + u32::from(fin && sent == len);
+        let snapshot = self.snapshot(cx.now, octets);
         if let Some(outgoing) = &mut self.outgoing {
-            outgoing.log.mark_retransmitted(hole.seq, octets, cx.now);
+            outgoing.log.mark_retransmitted(hole.seq, octets, cx.now, snapshot);
             if let Some(prr) = outgoing.recovery.prr() {
                 prr.on_sent(octets);
             }
@@ -119,10 +124,12 @@ impl Connection {
             let fin = self.fin_sent && self.in_flight() == 1;
             let (seq, size) = (self.snd_una, self.segment_size());
             let (outcome, _) = self.send_range(cx, seq, u32::from(!fin), size, fin, sink);
+            let snapshot = self.snapshot(cx.now, 0);
             if let Some(outgoing) = &mut self.outgoing
                 && outcome != SendOutcome::Full
             {
-                outgoing.log.mark_retransmitted(seq, 1, cx.now); // Karn: the answer measures nothing
+                // Karn: the answer measures nothing.
+                outgoing.log.mark_retransmitted(seq, 1, cx.now, snapshot);
             }
             outcome
         };

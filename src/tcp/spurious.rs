@@ -22,7 +22,7 @@ impl Connection {
     pub(super) fn prepare_undo(&mut self, timeout: bool) {
         let open = self.outgoing.as_ref().is_none_or(|outgoing| outgoing.recovery.is_open());
         if open {
-            let undo = Undo::new(self.congestion.clone(), timeout, self.snd_una, self.snd_nxt);
+            let undo = Undo::new(self.congestion.memento(), timeout, self.snd_una, self.snd_nxt);
             self.undo = Some(Box::new(undo));
         } else if let Some(undo) = &mut self.undo {
             undo.timeout |= timeout;
@@ -71,7 +71,7 @@ impl Connection {
         } else {
             cx.counters.spurious_recoveries += 1;
         }
-        self.congestion = undo.into_prior();
+        self.congestion.undo(undo.into_prior());
         self.pending.retransmit = false;
         if let Some(outgoing) = &mut self.outgoing
             && !outgoing.recovery.is_open()

@@ -1,6 +1,5 @@
 //! What happens when a timer fires, and what sets it.
 
-use super::congestion::CongestionControl;
 use super::connection::Connection;
 use super::{Context, Error, State};
 use crate::time::{Duration, Instant};
@@ -21,6 +20,7 @@ impl Connection {
         if self.timers.delayed_ack.take_due(cx.now) {
             self.pending.ack = true;
         }
+        self.note_application_limit();
         self.timers.pace.take_due(cx.now); // what waited for it goes out now
         // A probe goes before a time-out that is due at the same moment, and puts it off (RFC 8985 7.3).
         if self.timers.loss.take_due(cx.now) {
@@ -74,7 +74,10 @@ impl Connection {
         let patience = self.patience().unwrap_or_default();
         self.prepare_undo(true);
         let Some(outgoing) = &mut self.outgoing else { return };
-        outgoing.log.mark_lost_at_time_out(cx.now, patience);
+        let (rate, congestion) = (&mut outgoing.rate, &mut self.congestion);
+        outgoing.log.mark_lost_at_time_out(cx.now, patience, &mut |sent| {
+            congestion.on_lost(cx.now, &rate.on_lost(sent));
+        });
         self.pending.retransmit = true;
         self.pending.tail_probe = false;
         self.tail_probe.forget();

@@ -1,6 +1,5 @@
 //! The application's calls (RFC 9293 3.9.1, 3.10.2–3.10.6).
 
-use super::congestion::CongestionControl;
 use super::connection::Connection;
 use super::{Context, Error, State, right_sizing};
 use crate::buffer::{Chunk, Pool};
@@ -76,6 +75,7 @@ impl Connection {
         let room = self.check_writable()?;
         let count = bytes.len().min(room);
         if count > 0 {
+            self.note_application_limit();
             self.outgoing.get_or_insert_default().queue.write(pool, &bytes[..count]);
         }
         Ok(count)
@@ -95,6 +95,7 @@ impl Connection {
             }
             Ok(_) if chunk.is_empty() => Ok(()),
             Ok(_) => {
+                self.note_application_limit();
                 self.outgoing.get_or_insert_default().queue.push(pool, chunk);
                 Ok(())
             }

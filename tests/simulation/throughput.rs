@@ -129,3 +129,23 @@ fn pacing_gets_by_with_a_short_queue() {
     let paced = Config { pacing: true, ..Config::default() };
     at_least_with(1.05 * bursts, &paced, there, "delay=10ms");
 }
+
+/// What BBR leaves unused of a path between two probes is the share of losses in each round trip (draft-ietf-ccwg-bbr-06
+/// 5.3.3.8.3).
+#[test]
+fn bbr_fills_a_link_that_loses_at_random() {
+    for (loss, least) in [("0%", 85.0), ("0.1%", 82.0), ("1%", 78.0)] {
+        let there = format!("delay=10ms,loss={loss},rate=100mbit,queue=256KiB");
+        at_least(least, Algorithm::Bbr, &there, "delay=10ms");
+    }
+}
+
+/// With one bandwidth-delay product of queue, and with a tenth of one.
+#[test]
+fn bbr_keeps_queues_short() {
+    for (queue, most) in [("256KiB", 400), ("32KiB", 400)] {
+        let there = format!("delay=10ms,rate=100mbit,queue={queue}");
+        let again = at_least(80.0, Algorithm::Bbr, &there, "delay=10ms");
+        assert!(again <= most, "{again} sent again with {queue}");
+    }
+}

@@ -131,7 +131,7 @@ fn tcp_config(rng: &mut Rng, harshness: Harshness) -> TcpConfig {
         min_rto: Duration::from_millis(*pick(rng, &[10, 200, 200, 1_000])),
         max_rto: Duration::from_secs(*pick(rng, &[5, 60, 120])),
         delayed_ack: Duration::from_millis(*pick(rng, &[0, 40, 40, 200])),
-        congestion: *pick(rng, &[Algorithm::Cubic, Algorithm::Cubic, Algorithm::NewReno]),
+        congestion: *pick(rng, &[Algorithm::Cubic, Algorithm::Cubic, Algorithm::NewReno, Algorithm::Bbr]),
         pacing: rng.u8(0..4) == 0,
         ecn: *pick(rng, &[EcnMode::Off, EcnMode::OnRequest, EcnMode::Always]),
         syn_retries: if patient { 14 } else { 8 },

@@ -2,14 +2,19 @@
 //!
 //! Windows and acknowledgments count bytes, never segments, since a segment may be anything up to 64 KiB.
 
+mod bbr;
 mod cubic;
 mod hystart;
 mod new_reno;
 
+use std::ops::{Deref, DerefMut};
+
+use bbr::Bbr;
 use cubic::Cubic;
 use new_reno::NewReno;
 
 use super::config::Algorithm;
+use super::recovery::delivery::{LostSegment, RateSample};
 use crate::time::{Duration, Instant};
 use crate::wire::SeqNumber;
 
@@ -35,7 +40,30 @@ pub(super) struct Ack {
     pub snd_nxt: SeqNumber,
 }
 
+/// What an acknowledgment has delivered, in or out of recovery, as controllers see it that model the path.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Delivery {
+    /// When it arrived.
+    pub now: Instant,
+    /// What it measured.
+    pub sample: RateSample,
+    /// Bytes delivered so far, by the count from which the sample is taken.
+    pub delivered: u64,
+    /// Bytes believed to be in the network now.
+    pub pipe: u32,
+    /// Whether the congestion window kept the sender from sending more, within the last round trip.
+    pub cwnd_limited: bool,
+    /// Whether in fast recovery.
+    pub recovering: bool,
+    /// Whether the peer tells of what it has by SACK.
+    pub sack: bool,
+    /// Sender maximum segment size.
+    pub mss: u32,
+}
+
 /// A congestion controller: the congestion window and the slow-start threshold, in bytes.
+///
+/// What has a default below is for controllers that model the path instead of answering losses.
 pub(super) trait CongestionControl {
     /// The congestion window.
     fn cwnd(&self) -> u32;
@@ -54,62 +82,122 @@ pub(super) trait CongestionControl {
 
     /// Sending resumes after more than a retransmission time-out of silence (RFC 5681 4.1).
     fn on_restart(&mut self, initial_window: u32);
+
+    /// A router has marked a packet, or a tail loss probe has repaired a loss: congestion without a recovery.
+    fn on_mark(&mut self, _now: Instant, in_flight: u32, mss: u32) {
+        self.on_loss(in_flight, mss);
+    }
+
+    /// Something was delivered, in recovery or out of it.
+    fn on_delivery(&mut self, _delivery: &Delivery) {}
+
+    /// A segment counts as lost.
+    fn on_lost(&mut self, _now: Instant, _lost: &LostSegment) {}
+
+    /// Recovery is over.
+    fn on_recovery_end(&mut self) {}
+
+    /// Sending begins with nothing under way; `delivered` as in [`Delivery`]. `app_limited` says that the application
+    /// had nothing to send.
+    fn on_flight(&mut self, _now: Instant, _delivered: u64, _app_limited: bool) {}
+
+    /// Bytes a second at which data is to leave; `None`: whatever pacing makes of the window.
+    fn pacing_rate(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether window and pacing rate say how much goes out in fast recovery, instead of PRR (RFC 9937).
+    fn paces_recovery(&self) -> bool {
+        false
+    }
+
+    /// Whether less is sent on purpose than the path bears: the samples say nothing of its rate.
+    fn leaves_path_unused(&self) -> bool {
+        false
+    }
 }
 
-/// The controller of one connection: one of those that there are, without an allocation of its own.
+/// How a connection begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beginning {
+    /// In bytes.
+    pub initial_window: u32,
+    /// When it is established.
+    pub now: Instant,
+    /// If the handshake has measured a round trip.
+    pub srtt: Option<Duration>,
+    /// Of a controller's choices.
+    pub seed: u64,
+}
+
+/// The controller of one connection: one of those that there are. BBR has too much to remember to be in every control
+/// block.
 #[derive(Clone, Debug)]
 pub(super) enum Controller {
     NewReno(NewReno),
     Cubic(Cubic),
+    Bbr(Box<Bbr>),
 }
 
 impl Controller {
-    /// A controller that begins with `initial_window` bytes.
-    pub(super) fn new(algorithm: Algorithm, initial_window: u32) -> Self {
+    pub(super) fn new(algorithm: Algorithm, beginning: &Beginning) -> Self {
+        let &Beginning { initial_window, now, srtt, seed } = beginning;
         match algorithm {
             Algorithm::NewReno => Controller::NewReno(NewReno::new(initial_window)),
             Algorithm::Cubic => Controller::Cubic(Cubic::new(initial_window)),
+            Algorithm::Bbr => Controller::Bbr(Box::new(Bbr::new(initial_window, now, srtt, seed))),
         }
     }
 
-    fn get(&self) -> &dyn CongestionControl {
+    /// Until the handshake is over: nothing is sent that a window would hold back.
+    pub(super) fn opening(mss: u32) -> Self {
+        Controller::NewReno(NewReno::new(mss))
+    }
+
+    /// Which one it is.
+    pub(super) fn algorithm(&self) -> Algorithm {
         match self {
-            Controller::NewReno(controller) => controller,
-            Controller::Cubic(controller) => controller,
+            Controller::NewReno(_) => Algorithm::NewReno,
+            Controller::Cubic(_) => Algorithm::Cubic,
+            Controller::Bbr(_) => Algorithm::Bbr,
         }
     }
 
-    fn get_mut(&mut self) -> &mut dyn CongestionControl {
-        match self {
-            Controller::NewReno(controller) => controller,
-            Controller::Cubic(controller) => controller,
+    /// What [`undo`](Self::undo) will need if a reduction turns out to be needless: all of it, but of a controller that
+    /// keeps that itself.
+    pub(super) fn memento(&self) -> Option<Controller> {
+        (!matches!(self, Controller::Bbr(_))).then(|| self.clone())
+    }
+
+    /// The loss was none: as before.
+    pub(super) fn undo(&mut self, memento: Option<Controller>) {
+        match (self, memento) {
+            (Controller::Bbr(bbr), _) => bbr.on_spurious_loss(),
+            (this, Some(memento)) => *this = memento,
+            (_, None) => {}
         }
     }
 }
 
-impl CongestionControl for Controller {
-    fn cwnd(&self) -> u32 {
-        self.get().cwnd()
-    }
+impl Deref for Controller {
+    type Target = dyn CongestionControl;
 
-    fn ssthresh(&self) -> u32 {
-        self.get().ssthresh()
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Controller::NewReno(controller) => controller,
+            Controller::Cubic(controller) => controller,
+            Controller::Bbr(controller) => controller.as_ref(),
+        }
     }
+}
 
-    fn on_ack(&mut self, ack: &Ack) {
-        self.get_mut().on_ack(ack);
-    }
-
-    fn on_loss(&mut self, in_flight: u32, mss: u32) {
-        self.get_mut().on_loss(in_flight, mss);
-    }
-
-    fn on_timeout(&mut self, in_flight: u32, mss: u32) {
-        self.get_mut().on_timeout(in_flight, mss);
-    }
-
-    fn on_restart(&mut self, initial_window: u32) {
-        self.get_mut().on_restart(initial_window);
+impl DerefMut for Controller {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match self {
+            Controller::NewReno(controller) => controller,
+            Controller::Cubic(controller) => controller,
+            Controller::Bbr(controller) => controller.as_mut(),
+        }
     }
 }
 

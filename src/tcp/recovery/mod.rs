@@ -3,6 +3,7 @@
 //! With SACK, losses are found by time (RACK-TLP, RFC 8985); without it by duplicate acknowledgments (RFC 5681 3.2,
 //! RFC 6582). Each part here is a value of its own; `loss.rs` puts them to work for a connection.
 
+pub(super) mod delivery;
 pub(super) mod prr;
 pub(super) mod rack;
 pub(super) mod sent_log;

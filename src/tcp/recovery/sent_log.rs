@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::delivery::Snapshot;
 use crate::time::Instant;
 use crate::wire::{SackBlocks, SeqNumber};
 
@@ -22,16 +23,23 @@ pub(in crate::tcp) struct Sent {
     lost: bool,
     /// It was sent more than once, or its acknowledgment says nothing about a copy for another reason.
     pub(in crate::tcp) retransmitted: bool,
+    /// What was known of the path when it was last sent.
+    pub(in crate::tcp) snapshot: Snapshot,
 }
 
 impl Sent {
+    /// A segment that is sent for the first time.
+    fn new(seq: SeqNumber, len: u32, size: u16, sent_at: Instant, snapshot: Snapshot) -> Sent {
+        Sent { seq, len, size, sent_at, sacked: false, lost: false, retransmitted: false, snapshot }
+    }
+
     pub(in crate::tcp) fn end(&self) -> SeqNumber {
         self.seq + self.len
     }
 
     #[cfg(test)]
     pub(in crate::tcp) fn for_tests(seq: SeqNumber, len: u32, sent_at: Instant) -> Sent {
-        Sent { seq, len, size: 100, sent_at, sacked: false, lost: false, retransmitted: false }
+        Sent::new(seq, len, 100, sent_at, Snapshot::default())
     }
 
     /// Wire segments.
@@ -104,8 +112,15 @@ impl SentLog {
     }
 
     /// Adds what was just sent at SND.NXT.
-    pub(in crate::tcp) fn push(&mut self, seq: SeqNumber, len: u32, size: u16, now: Instant) {
-        let entry = Sent { seq, len, size, sent_at: now, sacked: false, lost: false, retransmitted: false };
+    pub(in crate::tcp) fn push(
+        &mut self,
+        seq: SeqNumber,
+        len: u32,
+        size: u16,
+        now: Instant,
+        snapshot: Snapshot,
+    ) {
+        let entry = Sent::new(seq, len, size, now, snapshot);
         self.order.push_back(Transmission { at: now, seq, end: entry.end() });
         self.entries.push_back(entry);
     }

@@ -7,8 +7,8 @@ use crate::wire::SeqNumber;
 /// after its end.
 #[derive(Clone, Debug)]
 pub(in crate::tcp) struct Undo {
-    /// Congestion control as it was.
-    prior: Controller,
+    /// Congestion control as it was, unless it remembers that itself.
+    prior: Option<Controller>,
     /// Whether the timer fired.
     pub(in crate::tcp) timeout: bool,
     /// SND.UNA and SND.NXT when it began.
@@ -22,7 +22,7 @@ pub(in crate::tcp) struct Undo {
 
 impl Undo {
     pub(in crate::tcp) fn new(
-        prior: Controller,
+        prior: Option<Controller>,
         timeout: bool,
         snd_una: SeqNumber,
         snd_nxt: SeqNumber,
@@ -58,8 +58,8 @@ impl Undo {
         snd_una.gt(self.upto)
     }
 
-    /// Congestion control as it was.
-    pub(in crate::tcp) fn into_prior(self) -> Controller {
+    /// What brings congestion control back to where it was.
+    pub(in crate::tcp) fn into_prior(self) -> Option<Controller> {
         self.prior
     }
 }

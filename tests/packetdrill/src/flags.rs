@@ -49,6 +49,7 @@ pub(crate) fn algorithm(name: &str) -> Option<Algorithm> {
     match name {
         "cubic" => Some(Algorithm::Cubic),
         "reno" => Some(Algorithm::NewReno),
+        "bbr" => Some(Algorithm::Bbr),
         _ => None,
     }
 }

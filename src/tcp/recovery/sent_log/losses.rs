@@ -1,18 +1,21 @@
 //! What the sent log holds to be lost, and what of it has been sent again.
 
-use super::{Hole, Round, SentLog, Transmission};
+use super::{Hole, Round, Sent, SentLog, Transmission};
+use crate::tcp::recovery::delivery::Snapshot;
 use crate::tcp::recovery::rack::Newest;
 use crate::time::{Duration, Instant};
 use crate::wire::SeqNumber;
 
 impl SentLog {
     /// Marks as lost what was sent before `newest`, which has been delivered, and for which patience has run out at
-    /// `now` (RFC 8985 6.2 step 5). Says whether there was something, and when it will run out for the next one.
+    /// `now` (RFC 8985 6.2 step 5), and shows it. Says whether there was something, and when it will run out for the
+    /// next one.
     pub(in crate::tcp) fn mark_lost_before(
         &mut self,
         newest: Newest,
         now: Instant,
         patience: Duration,
+        lost: &mut dyn FnMut(&Sent),
     ) -> (bool, Option<Instant>) {
         let mut found = false;
         while let Some(&sent) = self.order.front() {
@@ -28,7 +31,7 @@ impl SentLog {
                     if due > now {
                         return (found, Some(due));
                     }
-                    self.mark_lost(index);
+                    self.mark_lost(index, lost);
                     found = true;
                 }
                 index += 1;
@@ -41,28 +44,34 @@ impl SentLog {
         (found, None)
     }
 
-    fn mark_lost(&mut self, index: usize) {
+    fn mark_lost(&mut self, index: usize, lost: &mut dyn FnMut(&Sent)) {
         let entry = &mut self.entries[index];
         self.hole = if self.lost == 0 { entry.seq } else { self.hole.min(entry.seq) };
         entry.lost = true;
         self.lost += entry.len;
+        lost(entry);
     }
 
     /// Marks the first wire segment as lost, if the peer does not have it and it is not already on its way again.
-    pub(in crate::tcp) fn mark_head_lost(&mut self) {
+    pub(in crate::tcp) fn mark_head_lost(&mut self, lost: &mut dyn FnMut(&Sent)) {
         let Some(head) = self.entries.front() else { return };
         if head.sacked || head.lost || head.retransmitted {
             return;
         }
         let size = u32::from(head.size);
         self.split(0, size, Round::Down);
-        self.mark_lost(0);
+        self.mark_lost(0, lost);
     }
 
     /// The timer fired: what patience has run out for counts as lost, and in any case the first segment. SACK marks are
     /// forgotten, since the peer may have dropped what it announced (RFC 2018 8); when those segments arrived is not
     /// known any more, so they measure nothing from here on.
-    pub(in crate::tcp) fn mark_lost_at_time_out(&mut self, now: Instant, patience: Duration) {
+    pub(in crate::tcp) fn mark_lost_at_time_out(
+        &mut self,
+        now: Instant,
+        patience: Duration,
+        lost: &mut dyn FnMut(&Sent),
+    ) {
         let is_late = |sent_at: Instant| sent_at + patience <= now;
         if let Some(head) = self.entries.front().filter(|head| !is_late(head.sent_at)) {
             self.split(0, u32::from(head.size), Round::Down);
@@ -70,17 +79,20 @@ impl SentLog {
         (self.sacked, self.sacked_segments, self.lost) = (0, 0, 0);
         for (index, entry) in self.entries.iter_mut().enumerate() {
             entry.retransmitted |= std::mem::take(&mut entry.sacked);
-            entry.lost = index == 0 || is_late(entry.sent_at);
+            let known = std::mem::replace(&mut entry.lost, index == 0 || is_late(entry.sent_at));
             if entry.lost {
+                if !known {
+                    lost(entry);
+                }
                 self.hole = if self.lost == 0 { entry.seq } else { self.hole };
                 self.lost += entry.len;
             }
         }
     }
 
-    /// Takes everything for lost.
+    /// Takes everything for lost, which says nothing of the path: the peer has dropped it.
     pub(in crate::tcp) fn mark_all_lost(&mut self) {
-        self.mark_lost_at_time_out(Instant::from_nanos(u64::MAX), Duration::ZERO);
+        self.mark_lost_at_time_out(Instant::from_nanos(u64::MAX), Duration::ZERO, &mut |_| ());
     }
 
     /// Nothing is lost after all. What was marked is watched again, by the time at which it was sent.
@@ -111,7 +123,13 @@ impl SentLog {
     }
 
     /// The `len` octets from `seq` on have been sent again.
-    pub(in crate::tcp) fn mark_retransmitted(&mut self, seq: SeqNumber, len: u32, now: Instant) {
+    pub(in crate::tcp) fn mark_retransmitted(
+        &mut self,
+        seq: SeqNumber,
+        len: u32,
+        now: Instant,
+        snapshot: Snapshot,
+    ) {
         let mut index = self.index_of(seq);
         let Some(entry) = self.entries.get(index) else { return };
         if entry.seq.lt(seq) && self.split(index, seq - entry.seq, Round::No) {
@@ -124,6 +142,7 @@ impl SentLog {
         }
         entry.retransmitted = true;
         entry.sent_at = now;
+        entry.snapshot = snapshot;
         self.order.push_back(Transmission { at: now, seq, end: entry.end() });
         self.settle();
     }

@@ -1,13 +1,14 @@
 use super::*;
+use crate::tcp::recovery::delivery::Snapshot;
 use crate::tcp::recovery::rack::Newest;
 use crate::time::Duration;
 
 /// A super-packet of ten segments, then two single ones, sent at 1, 2 and 3 ms.
 fn log() -> SentLog {
     let mut log = SentLog::default();
-    log.push(SeqNumber(0), 1000, 100, Instant::from_millis(1));
-    log.push(SeqNumber(1000), 100, 100, Instant::from_millis(2));
-    log.push(SeqNumber(1100), 50, 100, Instant::from_millis(3));
+    log.push(SeqNumber(0), 1000, 100, Instant::from_millis(1), Snapshot::default());
+    log.push(SeqNumber(1000), 100, 100, Instant::from_millis(2), Snapshot::default());
+    log.push(SeqNumber(1100), 50, 100, Instant::from_millis(3), Snapshot::default());
     log
 }
 
@@ -28,8 +29,8 @@ fn an_acknowledgment_samples_the_newest_segment_it_covers() {
 #[test]
 fn karn_no_sample_of_what_was_sent_twice() {
     let mut log = log();
-    log.mark_head_lost();
-    log.mark_retransmitted(SeqNumber(0), 100, Instant::from_millis(9));
+    log.mark_head_lost(&mut |_| ());
+    log.mark_retransmitted(SeqNumber(0), 100, Instant::from_millis(9), Snapshot::default());
     assert_eq!(log.acknowledge(SeqNumber(1000), &mut |_| ()).sample, None);
     assert_eq!(log.acknowledge(SeqNumber(1150), &mut |_| ()).sample, Some(Instant::from_millis(3)));
 }
@@ -64,7 +65,7 @@ fn a_peer_cannot_shred_the_log() {
 fn lose(log: &mut SentLog, newest: (u64, u32), now: u64, patience: u64) -> (bool, Option<u64>) {
     let newest = Newest { sent_at: Instant::from_millis(newest.0), end: SeqNumber(newest.1) };
     let (found, due) =
-        log.mark_lost_before(newest, Instant::from_millis(now), Duration::from_millis(patience));
+        log.mark_lost_before(newest, Instant::from_millis(now), Duration::from_millis(patience), &mut |_| ());
     (found, due.map(Instant::as_millis))
 }
 
@@ -95,10 +96,10 @@ fn rfc_8985_6_2_a_retransmission_is_lost_by_its_own_time() {
     let mut log = log();
     log.mark_sacked(&blocks(&[(100, 1000)]), &mut |_| ());
     assert_eq!(lose(&mut log, (1, 1000), 11, 10), (true, None));
-    log.mark_retransmitted(SeqNumber(0), 100, Instant::from_millis(12));
+    log.mark_retransmitted(SeqNumber(0), 100, Instant::from_millis(12), Snapshot::default());
     assert_eq!(lose(&mut log, (3, 1150), 99, 10), (true, None), "another one");
     assert_eq!(log.first_hole().unwrap().seq, SeqNumber(1000));
-    log.push(SeqNumber(1150), 100, 100, Instant::from_millis(14));
+    log.push(SeqNumber(1150), 100, 100, Instant::from_millis(14), Snapshot::default());
     assert_eq!(lose(&mut log, (14, 1250), 99, 10), (true, None));
     assert_eq!(log.first_hole().unwrap().seq, SeqNumber(0), "the copy, too");
     log.check(SeqNumber(0), SeqNumber(1250)).unwrap();
@@ -107,9 +108,9 @@ fn rfc_8985_6_2_a_retransmission_is_lost_by_its_own_time() {
 #[test]
 fn rfc_8985_6_3_at_a_time_out_what_was_sent_just_now_is_not_lost() {
     let mut log = log();
-    log.mark_lost_at_time_out(Instant::from_millis(12), Duration::from_millis(10));
+    log.mark_lost_at_time_out(Instant::from_millis(12), Duration::from_millis(10), &mut |_| ());
     assert_eq!(log.lost(), 1100);
-    log.mark_lost_at_time_out(Instant::from_millis(5), Duration::from_millis(10));
+    log.mark_lost_at_time_out(Instant::from_millis(5), Duration::from_millis(10), &mut |_| ());
     assert_eq!(log.lost(), 100, "the first segment in any case");
     log.check(SeqNumber(0), SeqNumber(1150)).unwrap();
 }
@@ -117,7 +118,9 @@ fn rfc_8985_6_3_at_a_time_out_what_was_sent_just_now_is_not_lost() {
 #[test]
 fn neighbours_that_are_sacked_are_one_entry() {
     let mut log = SentLog::default();
-    (0..1000).for_each(|i| log.push(SeqNumber(i * 100), 100, 100, Instant::from_millis(i.into())));
+    (0..1000).for_each(|i| {
+        log.push(SeqNumber(i * 100), 100, 100, Instant::from_millis(i.into()), Snapshot::default());
+    });
     (1..999).for_each(|i| {
         let at = if i % 2 == 1 { i } else { 1000 - i } * 100;
         assert_eq!(log.mark_sacked(&blocks(&[(at, at + 100)]), &mut |_| ()), 100);
@@ -129,9 +132,9 @@ fn neighbours_that_are_sacked_are_one_entry() {
 #[test]
 fn the_tail_is_one_wire_segment() {
     let mut log = SentLog::default();
-    log.push(SeqNumber(0), 950, 100, Instant::from_millis(1));
+    log.push(SeqNumber(0), 950, 100, Instant::from_millis(1), Snapshot::default());
     assert_eq!(log.tail(), Some(Hole { seq: SeqNumber(900), len: 50, size: 100 }));
-    log.mark_retransmitted(SeqNumber(900), 50, Instant::from_millis(2));
+    log.mark_retransmitted(SeqNumber(900), 50, Instant::from_millis(2), Snapshot::default());
     assert_eq!(log.entries.len(), 2);
     log.check(SeqNumber(0), SeqNumber(950)).unwrap();
 }
@@ -140,9 +143,9 @@ fn the_tail_is_one_wire_segment() {
 fn a_hole_is_sent_again_piece_by_piece() {
     let mut log = log();
     log.mark_all_lost();
-    log.mark_retransmitted(SeqNumber(0), 100, Instant::from_millis(5));
+    log.mark_retransmitted(SeqNumber(0), 100, Instant::from_millis(5), Snapshot::default());
     assert_eq!(log.first_hole(), Some(Hole { seq: SeqNumber(100), len: 900, size: 100 }));
-    log.mark_retransmitted(SeqNumber(100), 900, Instant::from_millis(5));
+    log.mark_retransmitted(SeqNumber(100), 900, Instant::from_millis(5), Snapshot::default());
     assert_eq!(log.lost(), 150);
     log.check(SeqNumber(0), SeqNumber(1150)).unwrap();
 }
