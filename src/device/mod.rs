@@ -70,6 +70,9 @@ pub use plain::Plain;
 pub use socket::SocketEnd;
 pub use trace::{Summary, Trace};
 
+#[cfg(feature = "tokio")]
+pub(crate) use system::watch_in_runtime;
+
 /// Takes the name of a counter, what it counts, and its value.
 pub type CounterVisitor<'a> = dyn FnMut(&'static str, &'static str, u64) + 'a;
 

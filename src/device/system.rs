@@ -7,6 +7,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::libc::{IFF_VNET_HDR, TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6, c_uint};
+#[cfg(feature = "tokio")]
+use tokio::io::unix::AsyncFd;
 use tun_rs::DeviceBuilder;
 use tun_tap::{Iface, Mode};
 
@@ -69,4 +71,12 @@ fn require_virtio_header() -> io::Result<()> {
         return Err(Errno::EINVAL.into());
     }
     Ok(())
+}
+
+/// Registers `fd` with the tokio runtime that this is called in.
+#[cfg(feature = "tokio")]
+pub(crate) fn watch_in_runtime(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` is open, always the same descriptor, and closed by nobody else as long as it lives, which is
+    // as long as the `AsyncFd`.
+    Ok(unsafe { AsyncFd::register(fd) }?)
 }

@@ -6,12 +6,12 @@ use std::thread::{self, JoinHandle, ThreadId};
 
 use mio::{Poll, Waker};
 
-use super::event_loop::{EventLoop, StopOrder, WAKER};
-use super::{Clock, Ringer, Shard, SharedStack};
+use super::event_loop::{EventLoop, WAKER};
+use super::{Ringer, Runner, SharedStack, StopOrder};
 use crate::device::Device;
-use crate::stack::{Config, Duration, Pool, Seed, Stack};
+use crate::stack::{Config, Duration};
 
-/// A running stack: a [`Shard`] and the thread that turns it.
+/// A running stack: a [`Shard`](super::Shard) and the thread that turns it.
 ///
 /// Dropping it stops the thread at once and resets what is open; [`stop`](Driver::stop) is the polite way.
 #[derive(Debug)]
@@ -37,8 +37,6 @@ impl Driver {
     /// # Errors
     /// The operating system refused a thread, a descriptor or random bytes.
     pub fn start(device: Box<dyn Device>, config: Config) -> io::Result<Driver> {
-        let clock = Clock::start();
-        let stack = Stack::new(config, random_seed()?, Pool::new(), clock.now());
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;
         let ringer = Ringer::new(move || {
@@ -47,10 +45,9 @@ impl Driver {
                 log::error!("waking the loop failed: {error}");
             }
         });
-        let shard = Shard::new(stack, device, clock, ringer)?;
-        let shared = shard.shared().clone();
-        let stop = StopOrder::default();
-        let event_loop = EventLoop::new(shard, poll, stop.clone())?;
+        let runner = Runner::new(device, config, ringer)?;
+        let (shared, stop) = (runner.shared().clone(), runner.stop_order().clone());
+        let event_loop = EventLoop::new(runner, poll)?;
         let thread = thread::Builder::new().name("longwire".into()).spawn(move || event_loop.run())?;
         let thread_id = thread.thread().id();
         Ok(Driver { shared, stop, thread: Mutex::new(LoopThread::Running(thread)), thread_id })
@@ -90,10 +87,4 @@ impl Drop for Driver {
     fn drop(&mut self) {
         self.stop(Duration::ZERO);
     }
-}
-
-fn random_seed() -> io::Result<Seed> {
-    let mut bytes = [0; 48];
-    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(Seed::from_bytes(bytes))
 }

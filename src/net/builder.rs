@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use super::Network;
+use super::engine::Engine;
 use crate::driver::{Cidr, Config, Device, Driver};
 
 /// How long dropping the last handle waits, unless said otherwise.
@@ -64,13 +65,22 @@ impl Builder {
     /// `InvalidInput` for a network without an address or with an MTU above the device's; else the operating system
     /// refused a thread, a descriptor or random bytes.
     pub fn start(self) -> io::Result<Network> {
+        let (device, config, backlog, linger) = self.into_parts()?;
+        let driver = Driver::start(device, config)?;
+        Ok(Network::new(Engine::Thread(driver), backlog, linger))
+    }
+
+    /// Device, configuration, backlog and linger time.
+    ///
+    /// # Errors
+    /// `InvalidInput` for what no network can have.
+    pub(super) fn into_parts(self) -> io::Result<(Box<dyn Device>, Config, usize, Duration)> {
         if self.config.addresses.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a network needs an address"));
         }
         if self.config.mtu > self.device.mtu() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the MTU is larger than the device's"));
         }
-        let driver = Driver::start(self.device, self.config)?;
-        Ok(Network::new(driver, self.backlog, self.linger))
+        Ok((self.device, self.config, self.backlog, self.linger))
     }
 }

@@ -27,6 +27,7 @@
 mod builder;
 mod calls;
 mod default;
+mod engine;
 mod exit;
 mod icmp;
 mod listener;
@@ -34,6 +35,8 @@ mod network;
 mod poller;
 mod socket;
 mod stream;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod udp;
 
 #[cfg(test)]

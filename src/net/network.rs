@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use super::engine::Engine;
 use super::exit;
 use super::{Builder, IcmpSocket, TcpListener, TcpStream, UdpSocket};
-use crate::driver::{Application, Device, Driver, SharedStack};
+use crate::driver::{Application, Device, SharedStack};
 use crate::stack::Error;
 
 /// A running stack. Cloning it gives another handle on the same one; every socket holds one, too.
@@ -65,7 +66,7 @@ impl WeakNetwork {
 }
 
 struct Inner {
-    driver: Driver,
+    engine: Engine,
     backlog: usize,
     linger: Duration,
     /// `shutdown` has been called: no new sockets.
@@ -78,8 +79,8 @@ impl Network {
         Builder::new(Box::new(device))
     }
 
-    pub(super) fn new(driver: Driver, backlog: usize, linger: Duration) -> Self {
-        let inner = Inner { driver, backlog, linger, closing: AtomicBool::new(false) };
+    pub(super) fn new(engine: Engine, backlog: usize, linger: Duration) -> Self {
+        let inner = Inner { engine, backlog, linger, closing: AtomicBool::new(false) };
         let network = Network { inner: Arc::new(inner) };
         exit::watch(&network);
         network
@@ -92,18 +93,12 @@ impl Network {
     /// Closes every socket, whoever holds it, as the end of a process does: what was written still goes out.
     pub(super) fn close_sockets(&self) {
         self.inner.closing.store(true, Ordering::Release);
-        let shared = self.shared();
-        for socket in shared.waiters().sockets() {
-            let now = shared.now();
-            // Fails if its owner has closed it at this very moment.
-            let _ = shared.with(|stack| stack.close(now, socket));
-        }
-        shared.waiters().wake_all();
+        close_sockets(self.shared());
     }
 
     /// Lingers as dropping the last handle does, and stops.
     pub(super) fn stop(&self) {
-        self.inner.driver.stop(self.inner.linger);
+        self.inner.engine.stop(self.inner.linger);
     }
 
     /// Listens for TCP connections. Port 0 takes a free one.
@@ -212,7 +207,7 @@ impl Network {
 
     /// The stack itself, for calls that no socket has.
     pub fn shared(&self) -> &SharedStack {
-        self.inner.driver.shared()
+        self.inner.engine.shared()
     }
 
     /// Ends everything in order: no new connections, and of the open ones our direction is closed behind what was
@@ -221,7 +216,24 @@ impl Network {
     ///
     /// Meanwhile other threads may read what the peers still send; writing gives `BrokenPipe`. Afterwards every call
     /// fails. Connections of an attached application are waited for, but to close them is for the application.
+    ///
+    /// A network that runs as a task of a tokio runtime is only told to end, as the runtime's thread may be the caller's
+    /// own: `false` then, unless it had ended before.
     pub fn shutdown(&self, timeout: Duration) -> bool {
+        self.begin_to_close();
+        self.inner.engine.stop(timeout)
+    }
+
+    /// As [`shutdown`](Network::shutdown), without blocking: for networks of both kinds. Feature `tokio`; to be awaited
+    /// in a tokio runtime.
+    #[cfg(feature = "tokio")]
+    pub async fn shutdown_async(&self, timeout: Duration) -> bool {
+        self.begin_to_close();
+        super::tokio::stop(self.clone(), timeout).await
+    }
+
+    /// No new sockets, and the open ones close our direction.
+    fn begin_to_close(&self) {
         self.inner.closing.store(true, Ordering::Release);
         let shared = self.shared();
         for socket in shared.waiters().sockets() {
@@ -234,7 +246,11 @@ impl Network {
             });
         }
         shared.waiters().wake_all();
-        self.inner.driver.stop(timeout)
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn engine(&self) -> &Engine {
+        &self.inner.engine
     }
 
     pub(super) fn backlog(&self) -> usize {
@@ -244,7 +260,7 @@ impl Network {
     /// Fails once the network is shutting down.
     pub(super) fn check_open(&self) -> io::Result<()> {
         if self.inner.closing.load(Ordering::Acquire) || self.shared().is_stopped() {
-            return Err(io::Error::new(io::ErrorKind::NetworkDown, "the network has been shut down"));
+            return Err(down());
         }
         Ok(())
     }
@@ -259,8 +275,23 @@ impl std::fmt::Debug for Network {
 impl Drop for Inner {
     fn drop(&mut self) {
         // Every socket holds a handle, so all of them are closed by now.
-        self.driver.stop(self.linger);
+        self.engine.stop(self.linger);
     }
+}
+
+/// What every call gives after the network's end.
+pub(super) fn down() -> io::Error {
+    io::Error::new(io::ErrorKind::NetworkDown, "the network has been shut down")
+}
+
+/// Closes every socket that somebody holds: what was written still goes out.
+pub(super) fn close_sockets(shared: &SharedStack) {
+    for socket in shared.waiters().sockets() {
+        let now = shared.now();
+        // Fails if its owner has closed it at this very moment.
+        let _ = shared.with(|stack| stack.close(now, socket));
+    }
+    shared.waiters().wake_all();
 }
 
 /// Tries the addresses in turn: the first success, or the last error.

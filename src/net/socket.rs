@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Network;
+use super::network::down;
 use crate::driver::{Direction, Instant, Readiness, SharedStack, SocketOptions, Stack, Waiter};
 use crate::stack::{Error, SocketId};
 
@@ -114,7 +115,7 @@ impl Socket {
                 done => return done.map_err(|error| self.explain(error)),
             }
             if self.shared().is_stopped() {
-                return Err(Error::ConnectionAborted.into());
+                return Err(self.explain(Error::WouldBlock));
             }
             let until = *until.get_or_insert_with(&deadline);
             if !self.waiter.wait(ticket, self.shared().clock(), until) {
@@ -123,13 +124,14 @@ impl Socket {
         }
     }
 
-    /// The only way for an id of ours to become stale is the network's end. What ended a connection is told once, by
-    /// whichever call comes first, as kernel sockets do; from then on it is a `BrokenPipe`, which for reading is the
-    /// end of the stream.
+    /// The only way for an id of ours to become stale is the network's end, and once nobody drives the stack any more
+    /// waiting has no end. What ended a connection is told once, by whichever call comes first, as kernel sockets do;
+    /// from then on it is a `BrokenPipe`, which for reading is the end of the stream.
     fn explain(&self, error: Error) -> io::Error {
         match error {
+            Error::StaleSocket => down(),
+            Error::WouldBlock if self.shared().is_stopped() => down(),
             Error::WouldBlock => error.into(),
-            Error::StaleSocket => self.network.check_open().err().unwrap_or_else(|| error.into()),
             _ if self.ended_by(error) && self.error_taken.swap(true, Ordering::Relaxed) => {
                 Error::BrokenPipe.into()
             }

@@ -46,6 +46,12 @@ impl TcpStream {
         Ok(stream)
     }
 
+    /// Whether the handshake is complete: `WouldBlock` before that, or why it failed.
+    #[cfg(feature = "tokio")]
+    pub(super) fn check_open(&self) -> io::Result<()> {
+        self.socket.call(opened)
+    }
+
     /// The peer's address and port.
     ///
     /// # Errors
