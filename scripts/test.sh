@@ -101,10 +101,19 @@ packetdrill_scripts() {
     record "${passed:-0}" "${failed:-1}" "packetdrill scripts"
 }
 
+# axum, hyper and the like on the asynchronous sockets. A crate of its own, since nobody else needs what they need; in the
+# same target directory, since they need what we need.
+async_examples() {
+    local manifest=(--manifest-path examples/async/Cargo.toml)
+    step "format, asynchronous examples" cargo fmt "${manifest[@]}" --check
+    step "lints, asynchronous examples" cargo clippy "${manifest[@]}" --target-dir target -- -D warnings
+    step "asynchronous examples" cargo build "${manifest[@]}" --target-dir target
+}
+
 # The programs that the integration scripts call, and the C compiler and linker that building needs.
 install_tools() {
     need cc build-essential ip iproute2 ping iputils-ping curl curl tshark tshark dumpcap wireshark-common \
-        python3 python3 sysctl procps modprobe kmod || return
+        python3 python3 openssl openssl sysctl procps modprobe kmod || return
     # Two different programs are called nc; only this one has -N and speaks IPv6.
     nc -h 2>&1 | grep -q OpenBSD || apt_get netcat-openbsd
 }
@@ -121,6 +130,7 @@ main() {
     cargo_test "tests, core alone" --no-default-features
     step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features
     packetdrill_scripts
+    async_examples
     step "release build" cargo build --release --bins --examples
     integration_tests
 
