@@ -75,6 +75,11 @@ slow drip drip 15
 DRIP_PID=$BACKGROUND_PID
 slow quiet idle 12
 QUIET_PID=$BACKGROUND_PID
+# What goes to this one is lost from here on, and what it sends arrives: its answer is never acknowledged.
+in_ns two background mute timeout 60 python3 $SLOW again $V4 80 30
+MUTE_PID=$BACKGROUND_PID
+wait_for_line mute '^ready=1'
+ip -n "$(ns one)" neighbour replace 10.8.0.2 lladdr 02:00:00:00:00:01 dev veth0 nud permanent
 wait_until 20 has_ended "$DRIP_PID"
 wait_until 20 has_ended "$DEAF_PID"
 wait_until 20 has_ended "$QUIET_PID"
@@ -86,6 +91,12 @@ check "after the grace" within drip after_ms 1800 5000
 check "which is counted" metric_is one "$(reason body_rate)" 1
 check "who is quiet and alive stays" is quiet end open
 check "though it is probed" metric_above one tcp_keep_alive_probes_total 5
+
+check "who acknowledges nothing of an answer that HTTP is done with is given up" \
+    wait_until 10 metric_is one tcp_give_ups_total 1
+check "and nobody is left" nobody_left
+stop_pid "$MUTE_PID"
+ip -n "$(ns one)" neighbour del 10.8.0.2 dev veth0
 
 # vanish TAG KIND COUNTER VALUE: a client behind the router, whose cable is cut once it is served. It is gone once the
 # counter says so.

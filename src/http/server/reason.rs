@@ -22,6 +22,8 @@ pub enum Reason {
     BadRequest,
     /// A request body was not wanted and too long to be skipped.
     BodyRefused,
+    /// A request body was longer than its handler takes: it was answered with 413.
+    BodyTooLarge,
     /// A handler panicked.
     HandlerPanic,
     /// A handler's answer was not what it had announced: too short, or its parts out of order.
@@ -40,7 +42,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Reason; 16] = [
+    pub const ALL: [Reason; 17] = [
         Reason::IdleTimeout,
         Reason::MaxRequests,
         Reason::HeaderTimeout,
@@ -50,6 +52,7 @@ impl Reason {
         Reason::LingerTimeout,
         Reason::BadRequest,
         Reason::BodyRefused,
+        Reason::BodyTooLarge,
         Reason::HandlerPanic,
         Reason::HandlerBroken,
         Reason::Overload,
@@ -71,6 +74,7 @@ impl Reason {
             Reason::LingerTimeout => "linger_timeout",
             Reason::BadRequest => "bad_request",
             Reason::BodyRefused => "body_refused",
+            Reason::BodyTooLarge => "body_too_large",
             Reason::HandlerPanic => "handler_panic",
             Reason::HandlerBroken => "handler_broken",
             Reason::Overload => "overload",
@@ -82,9 +86,9 @@ impl Reason {
     }
 }
 
-/// A set of reasons in two bytes.
+/// A set of reasons in four bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reasons(u16);
+pub struct Reasons(u32);
 
 impl Reasons {
     /// Adds one.

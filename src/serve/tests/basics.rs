@@ -17,6 +17,11 @@ fn welcome_says_who_asks_and_how_often() {
         assert!(text.contains(&format!("<b>{peer}</b>")) && text.contains("<b>long</b>"), "{text}");
         assert!(text.contains(&format!("<b>{count}</b> request")), "{text}");
     }
+    let absolute = world.ask("GET http://target:81/ HTTP/1.1\r\nHost: host-of-the-field\r\n\r\n");
+    assert!(
+        absolute.text().contains("target:81") && !absolute.text().contains("host-of-the-field"),
+        "RFC 9112 3.2.2"
+    );
     let short = world.ask("GET / HTTP/1.0\r\n\r\n");
     assert!(short.text().contains("<b>short</b>"), "{}", short.text());
     assert!(!short.text().contains('{') || short.text().contains("{ color"), "every word is filled in");

@@ -172,6 +172,8 @@ fn other_methods_are_told_what_there_is() {
     client.send("HEAD /hello.txt HTTP/1.1\r\nHost: a\r\n\r\nGET /hello.txt HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(client.head().contains("Content-Length: 13\r\n"));
     assert_eq!(client.answer().text(), "hello, files\n", "HEAD had no body");
+    let all = world.ask("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!((all.status(), all.field("allow")), (204, None), "routes and files allow different ones");
 }
 
 #[test]

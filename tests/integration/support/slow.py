@@ -6,6 +6,7 @@
     slow.py deaf ADDRESS PORT SECONDS                  asks for much and reads nothing
     slow.py drip ADDRESS PORT SECONDS                  a body, a byte a second
     slow.py idle ADDRESS PORT SECONDS                  one exchange, and then silence
+    slow.py again ADDRESS PORT SECONDS                 one exchange, and two seconds later another request
     slow.py busy ADDRESS PORT SECONDS                  reads a long answer slowly but steadily
 
 Each writes one line of `name=value` pairs at its end.
@@ -159,6 +160,16 @@ def idle(address, seconds):
         report(**until_end(one, seconds))
 
 
+def again(address, seconds):
+    with connect(address) as one:
+        one.sendall(GET)
+        one.recv(4096)
+        report(ready=1)
+        time.sleep(2)
+        one.sendall(GET)
+        report(**until_end(one, seconds))
+
+
 def busy(address, seconds):
     with connect(address, buffer=65536) as one:
         one.sendall(b"GET /bytes/100000000 HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -199,7 +210,7 @@ def main(kind, address, port, *rest):
     elif kind == "honest":
         honest(end, float(rest[0]), rest[1])
     else:
-        {"deaf": deaf, "drip": drip, "idle": idle, "busy": busy}[kind](end, float(rest[0]))
+        {"deaf": deaf, "drip": drip, "idle": idle, "again": again, "busy": busy}[kind](end, float(rest[0]))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,9 @@ impl ServerConnection {
         if matches!(self.exchange.as_ref().map(|e| &e.reading), Some(Reading::Undecided(_))) {
             self.refuse_body(now);
         }
+        if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            self.reasons.insert(Reason::BodyTooLarge);
+        }
         if response.status().is_informational() {
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         }

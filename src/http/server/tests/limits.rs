@@ -149,7 +149,13 @@ fn a_body_over_the_limit_gets_413() {
     assert_eq!(statuses(&answer), ["413"]);
     assert_eq!(header(&answer, "Connection"), Some("close"));
     assert_eq!(announced.transport(), Transport::ShutdownWrite);
-    assert_eq!(announced.reasons(), [Reason::BodyRefused]);
+    assert_eq!(announced.reasons(), [Reason::BodyRefused, Reason::BodyTooLarge]);
+
+    let mut short = Client::connect();
+    let request =
+        format!("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2000\r\n\r\n{}", "a".repeat(2000));
+    assert_eq!(statuses(&short.exchange([&request, GET].concat())), ["413", "200"], "it is skipped");
+    assert_eq!(short.reasons(), [Reason::BodyTooLarge]);
 
     let mut chunked = Client::connect();
     let chunk = format!("258\r\n{}\r\n", "a".repeat(600));
