@@ -145,7 +145,13 @@ group! {
     handshakes_timed_out,
     /// Half-open connections that the peer took back.
     handshakes_reset,
-    /// Half-open connections dropped to make room for a new SYN.
+    /// SYN-ACKs sent with a SYN cookie, as the SYN queue was full (RFC 4987).
+    cookies_sent,
+    /// Connections from a SYN cookie.
+    cookies_accepted,
+    /// Refused: segments without a valid SYN cookie, soon after some were sent.
+    cookies_invalid,
+    /// Half-open connections dropped to make room for a SYN that takes over an entry in TIME-WAIT.
     syn_queue_evicted,
     /// Dropped: SYNs while the accept queue was full.
     accept_queue_full_syn,

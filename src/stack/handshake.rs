@@ -9,7 +9,7 @@ use super::socket::{Entry, HalfOpenEntry, SharedOptions, Socket, Stage, TcpSocke
 use super::tcp_input::Segment;
 use super::{Chunk, Stack};
 use crate::tcp::{Connection, EcnMode, HalfOpen, HalfOpenReply, HalfOpenTimeout, Open};
-use crate::wire::SeqNumber;
+use crate::wire::{SeqNumber, TcpHeader};
 
 /// Least segment size that a socket can ask for: below it headers are most of what is sent.
 const MIN_SEGMENT: u16 = 48;
@@ -34,7 +34,10 @@ impl Stack {
             return;
         }
         if listening.is_syn_queue_full() {
-            // SYN cookies would answer here without remembering anything.
+            if old.is_none() {
+                return self.answer_with_cookie(listener, segment);
+            }
+            // The entry in TIME-WAIT would get the last ACK. It also shows that the peer is where it says: no flood.
             self.evict_half_open(listener);
         }
         let floor = old.and_then(|old| self.take_over(old, segment.tag));
@@ -46,14 +49,9 @@ impl Stack {
         let Segment { header: syn, tuple, tag, .. } = segment;
         let Some(listening) = listener_at(&mut self.sockets, listener) else { return };
         let options = Arc::clone(&listening.options);
-        let window = options.receive_buffer;
         let position = listening.syn_queue.len() as u32;
         let open = self.open(tuple, floor, options);
-        let mut half = HalfOpen::new(syn, open.iss, open.timestamp_offset, open.mss, window);
-        half.ecn &= self.env.config.tcp.ecn != EcnMode::Off;
-        if !self.env.config.tcp.timestamps {
-            half.ts_recent = None; // offered, and not accepted (RFC 7323 3.2)
-        }
+        let mut half = self.half_open_for(syn, &open);
         let syn_ack = half.syn_ack(self.env.now);
         let index = self.half_open.insert(HalfOpenEntry { half, tuple: *tuple, listener, position }).index;
         if let Some(listening) = listener_at(&mut self.sockets, listener) {
@@ -63,6 +61,17 @@ impl Stack {
         self.syn_timers.arm(index, self.env.now + HalfOpen::first_timeout());
         self.env.counters.stack.handshakes_started += 1;
         self.answer(tuple, syn_ack);
+    }
+
+    /// What is to be remembered of a SYN.
+    pub(super) fn half_open_for(&self, syn: &TcpHeader, open: &Open) -> HalfOpen {
+        let window = open.options.receive_buffer;
+        let mut half = HalfOpen::new(syn, open.iss, open.timestamp_offset, open.mss, window);
+        half.ecn &= self.env.config.tcp.ecn != EcnMode::Off;
+        if !self.env.config.tcp.timestamps {
+            half.ts_recent = None; // offered, and not accepted (RFC 7323 3.2)
+        }
+        half
     }
 
     /// How a connection between these ends begins. `floor` is where an earlier one stopped: the new one starts above
@@ -134,21 +143,41 @@ impl Stack {
     /// ACK that the repeated SYN-ACK draws tries again.
     fn complete_handshake(&mut self, index: u32, segment: &Segment, payload: &mut Chunk) {
         let Some(listener) = self.half_open.at(index).map(|entry| entry.listener) else { return };
+        if self.has_room_for_connection(listener)
+            && let Some(HalfOpenEntry { half, .. }) = self.forget_half_open(index)
+        {
+            self.establish(listener, &half, segment, payload);
+        }
+    }
+
+    /// Whether a handshake of a listener may become a connection; counted if not.
+    pub(super) fn has_room_for_connection(&mut self, listener: u32) -> bool {
+        let Some(listening) = listener_at(&mut self.sockets, listener) else { return false };
+        let refused = if listening.is_accept_queue_full() {
+            &mut self.env.counters.stack.accept_queue_full_ack
+        } else if listening.is_at_limit() {
+            &mut self.env.counters.stack.listener_limit
+        } else {
+            return true;
+        };
+        *refused += 1;
+        false
+    }
+
+    /// Makes a connection of a handshake whose last ACK is here, and hands that to it.
+    pub(super) fn establish(
+        &mut self,
+        listener: u32,
+        half: &HalfOpen,
+        segment: &Segment,
+        payload: &mut Chunk,
+    ) {
         let Some(listening) = listener_at(&mut self.sockets, listener) else { return };
-        if listening.is_accept_queue_full() {
-            self.env.counters.stack.accept_queue_full_ack += 1;
-            return;
-        }
-        if listening.is_at_limit() {
-            self.env.counters.stack.listener_limit += 1;
-            return;
-        }
         listening.connections += 1;
-        let options = Arc::clone(&listening.options);
-        let Some(HalfOpenEntry { half, tuple, .. }) = self.forget_half_open(index) else { return };
+        let (options, tuple) = (Arc::clone(&listening.options), segment.tuple);
         let open = Open { iss: half.iss, ..self.open(&tuple, None, options) };
         let mut cx = self.env.context();
-        let connection = Connection::accept(&mut cx, &half, open, segment.meta.received_at);
+        let connection = Connection::accept(&mut cx, half, open, segment.meta.received_at);
         let hop_limit = self.sockets.at(listener).map(|entry| entry.hop_limit);
         let listener = self.sockets.id_at(listener);
         let index = self.insert_connection(TcpSocket {

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 
 use fastrand::Rng;
 
-use super::SocketId;
 use super::socket::SharedOptions;
+use super::{Instant, SocketId};
+use crate::tcp::IsnGenerator;
 
 /// The SYN queue has room for at least this many handshakes, whatever the backlog.
 const MIN_SYN_QUEUE: usize = 1024;
@@ -26,6 +27,8 @@ pub(super) struct Listener {
     pub(super) accept_queue: VecDeque<SocketId>,
     /// Indices of half-open connections, in no order.
     pub(super) syn_queue: Vec<u32>,
+    /// When the last SYN cookie was sent.
+    cookie_sent_at: Option<Instant>,
 }
 
 impl Listener {
@@ -44,6 +47,7 @@ impl Listener {
             connections: 0,
             accept_queue: VecDeque::new(),
             syn_queue: Vec::new(),
+            cookie_sent_at: None,
         }
     }
 
@@ -62,12 +66,20 @@ impl Listener {
         self.syn_queue.len() >= self.backlog.max(MIN_SYN_QUEUE)
     }
 
+    /// Notes that a SYN is answered without being remembered.
+    pub(super) fn note_cookie(&mut self, now: Instant) {
+        self.cookie_sent_at = Some(now);
+    }
+
+    /// Whether an acknowledgment may bring a cookie. None is looked for in quiet times, when only guesses would.
+    pub(super) fn expects_cookies(&self, now: Instant) -> bool {
+        self.cookie_sent_at.is_some_and(|sent| now - sent < IsnGenerator::COOKIE_LIFE)
+    }
+
     /// Which handshake ends when another one needs its place: among a few at random the first that `is_stale`, whose
     /// SYN-ACK has gone unanswered for a second; else any of them.
     ///
-    /// Of a flood's entries nearly all are stale after a second and go first. Against a faster flood, random choice
-    /// gives a handshake of round-trip time t the chance of exp(-rate · t / room) to live long enough, and leaves the
-    /// attacker no rate above which nobody gets through, as dropping the newest or the oldest would.
+    /// Of a flood's entries nearly all are stale after a second and go first.
     pub(super) fn to_evict(&self, rng: &mut Rng, is_stale: impl Fn(u32) -> bool) -> Option<u32> {
         let mut sample = || self.syn_queue.get(rng.usize(..self.syn_queue.len().max(1))).copied();
         let first = sample()?;

@@ -24,6 +24,7 @@ mod bindings;
 mod cidr;
 mod config;
 mod connect;
+mod cookies;
 mod counters;
 mod datagrams;
 mod demux;

@@ -34,7 +34,7 @@ impl Stack {
             Some(Flow::Connection(index)) => self.connection_input(index, &segment, packet),
             Some(Flow::HalfOpen(index)) => self.half_open_input(index, &segment, packet),
             Some(flow) => self.time_wait_input(flow, &segment, packet.len()),
-            None => self.unclaimed_input(&segment, packet.len()),
+            None => self.unclaimed_input(segment, packet),
         }
     }
 
@@ -100,11 +100,11 @@ impl Stack {
     }
 
     /// A segment of no connection (RFC 9293 3.10.7.1 and 3.10.7.2).
-    fn unclaimed_input(&mut self, segment: &Segment, payload_len: usize) {
+    fn unclaimed_input(&mut self, segment: Segment, payload: &mut Chunk) {
         let local = segment.tuple.local();
         let Some(listener) = self.listener_for(local) else {
             if !self.is_nobodys(local.ip()) {
-                self.refuse(segment, payload_len);
+                self.refuse(&segment, payload.len());
             }
             return;
         };
@@ -112,10 +112,9 @@ impl Stack {
         if flags.contains(TcpFlags::RST) {
             self.env.counters.stack.listener_ignored += 1;
         } else if flags.contains(TcpFlags::ACK) {
-            // An acknowledgment of a SYN cookie would be recognised here.
-            self.refuse(segment, payload_len);
+            self.cookie_input(listener, segment, payload);
         } else if flags.contains(TcpFlags::SYN) {
-            self.start_handshake(listener, segment, None);
+            self.start_handshake(listener, &segment, None);
         } else {
             self.env.counters.stack.listener_ignored += 1;
         }

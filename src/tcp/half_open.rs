@@ -1,5 +1,6 @@
 //! A passive connection between SYN and ACK: SYN-RECEIVED without a control block (RFC 9293 3.10.7.4).
 
+use super::cookie::Memo;
 use super::ecn::is_setup_syn;
 use super::{Config, Context, reset_for};
 use crate::time::{Duration, Instant};
@@ -187,6 +188,43 @@ impl HalfOpen {
                 ..TcpOptions::default()
             },
             ..TcpHeader::default()
+        }
+    }
+
+    /// The SYN-ACK of a handshake that its sender is going to forget, with a cookie for its sequence number (RFC 4987
+    /// 3.6): what else the peer's SYN said goes into TSval, or is not answered for want of one.
+    pub fn syn_ack_with_cookie(mut self, now: Instant) -> TcpHeader {
+        let memo = Memo { peer_shift: self.peer_shift, sack: self.sack, ecn: self.ecn };
+        if self.ts_recent.is_none() {
+            (self.peer_shift, self.sack, self.ecn) = (None, false, false);
+        }
+        let mut syn_ack = self.syn_ack(now);
+        if let Some(timestamps) = &mut syn_ack.options.timestamps {
+            timestamps.value = memo.write(timestamps.value);
+        }
+        syn_ack
+    }
+
+    /// What such a handshake was, from its last ACK. It gives no round-trip time: the echo is not when it was sent.
+    pub fn recalled(
+        ack: &TcpHeader,
+        peer_mss: u16,
+        timestamp_offset: u32,
+        mss: u16,
+        window: usize,
+    ) -> HalfOpen {
+        let timestamps = ack.options.timestamps;
+        let none = Memo { peer_shift: None, sack: false, ecn: false };
+        let Memo { peer_shift, sack, ecn } =
+            timestamps.map_or(none, |timestamps| Memo::read(timestamps.echo));
+        let syn = TcpHeader { seq: ack.seq - 1, ..TcpHeader::default() };
+        HalfOpen {
+            peer_mss: Some(peer_mss),
+            peer_shift,
+            sack,
+            ecn,
+            ts_recent: timestamps.map(|timestamps| timestamps.value),
+            ..HalfOpen::new(&syn, ack.ack - 1, timestamp_offset, mss, window)
         }
     }
 

@@ -32,15 +32,26 @@ impl IsnGenerator {
     }
 
     fn hash(&self, purpose: &[u8], addresses: &IpPair, ports: &[u16]) -> u64 {
-        let mut hasher = SipHasher24::new_with_key(&self.key);
-        hasher.write(purpose);
-        match addresses {
-            IpPair::V4 { src, dst } => [src, dst].iter().for_each(|address| hasher.write(&address.octets())),
-            IpPair::V6 { src, dst } => [src, dst].iter().for_each(|address| hasher.write(&address.octets())),
-        }
-        ports.iter().for_each(|&port| hasher.write_u16(port));
+        let mut hasher = self.hasher(purpose);
+        write_ends(&mut hasher, addresses, ports);
         hasher.finish()
     }
+
+    /// A hash under our secret, for one purpose.
+    pub(super) fn hasher(&self, purpose: &[u8]) -> SipHasher24 {
+        let mut hasher = SipHasher24::new_with_key(&self.key);
+        hasher.write(purpose);
+        hasher
+    }
+}
+
+/// Hashes the ends of a connection.
+pub(super) fn write_ends(hasher: &mut SipHasher24, addresses: &IpPair, ports: &[u16]) {
+    match addresses {
+        IpPair::V4 { src, dst } => [src, dst].iter().for_each(|address| hasher.write(&address.octets())),
+        IpPair::V6 { src, dst } => [src, dst].iter().for_each(|address| hasher.write(&address.octets())),
+    }
+    ports.iter().for_each(|&port| hasher.write_u16(port));
 }
 
 #[cfg(test)]

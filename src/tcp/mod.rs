@@ -9,6 +9,7 @@ mod ack;
 mod config;
 mod congestion;
 mod connection;
+mod cookie;
 mod counters;
 mod delivery;
 mod ecn;
@@ -41,6 +42,7 @@ mod window;
 
 pub use config::{Algorithm, Config, EcnMode, KeepAlive, SocketOptions};
 pub use connection::Connection;
+pub use cookie::CookieEnds;
 pub use counters::Counters;
 pub use error::Error;
 pub use half_open::{HalfOpen, HalfOpenReply, HalfOpenTimeout};

@@ -2,6 +2,7 @@
 
 mod any;
 mod connections;
+mod cookies;
 mod events;
 mod handshakes;
 mod hostile;
