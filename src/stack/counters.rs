@@ -62,8 +62,18 @@ group! {
     source_is_destination,
     /// Dropped: the source is another address of ours.
     source_ours,
-    /// Dropped: fragments.
+    /// Fragments received.
     fragments,
+    /// Datagrams put together of fragments.
+    reassembled,
+    /// Dropped: fragments of an impossible length or offset.
+    fragments_malformed,
+    /// Dropped: fragments that overlap others, or belong to a datagram of which some did (RFC 5722).
+    fragments_overlapping,
+    /// Dropped: datagrams whose fragments did not all come in time.
+    fragments_timed_out,
+    /// Dropped: datagrams in the making, to make room for newer ones.
+    fragments_evicted,
     /// Dropped: a protocol nobody here speaks.
     unknown_protocol,
     /// Dropped: no room for control packets, such as resets, SYN-ACKs and ICMP.
@@ -81,6 +91,8 @@ group! {
     malformed,
     /// Echo requests answered.
     echo_answered,
+    /// Dropped: echo requests over IPv6 whose answer does not fit one packet.
+    echo_too_large,
     /// Echo replies for a socket.
     echo_replies,
     /// Dropped: echo replies that no socket waits for.
@@ -97,9 +109,9 @@ group! {
     errors_ignored,
     /// Dropped: messages of types without a meaning here.
     unhandled,
-    /// Port-unreachable messages sent.
+    /// Port-unreachable and time-exceeded messages sent.
     errors_sent,
-    /// Port-unreachable messages withheld by the rate limit.
+    /// Port-unreachable and time-exceeded messages withheld by the rate limit.
     errors_limited,
 }
 
@@ -274,6 +286,6 @@ mod tests {
         let names: HashSet<_> = counters.iter().map(|(name, ..)| name).collect();
         assert_eq!(names.len(), counters.iter().count(), "a name twice");
         assert!(counters.iter().all(|(_, help, _)| help.ends_with(['.', ')'])));
-        assert!(counters.iter().any(|entry| entry == ("ip_fragments", "Dropped: fragments.", 3)));
+        assert!(counters.iter().any(|entry| entry == ("ip_fragments", "Fragments received.", 3)));
     }
 }

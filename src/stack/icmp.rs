@@ -60,9 +60,16 @@ impl Stack {
         }
     }
 
-    /// The same message back, from the address that was asked (RFC 1122 3.2.2.6, RFC 4443 4.2).
+    /// The same message back, from the address that was asked (RFC 1122 3.2.2.6, RFC 4443 4.2). One that came in
+    /// fragments may be too long for us, who send none: RFC 1122 has it truncated, RFC 4443 never.
     fn answer_echo(&mut self, arrival: &Arrival, echo: IcmpEchoHeader, payload: &[u8]) {
         let Some(addresses) = IpPair::new(arrival.ip.dst, arrival.ip.src) else { return };
+        let room = self.env.max_payload(arrival.ip.src).saturating_sub(HEADER_LEN);
+        if payload.len() > room && arrival.ip.src.is_ipv6() {
+            self.env.counters.icmp.echo_too_large += 1;
+            return;
+        }
+        let payload = &payload[..payload.len().min(room)];
         let mut copy = self.env.pool.take(payload.len());
         copy.append(payload);
         let (protocol, header) = match addresses {

@@ -7,11 +7,10 @@ use fastrand::Rng;
 
 use super::flow::{Flow, FourTuple};
 use super::icmp::{HEADER_LEN, v4_header, v6_header};
-use super::input::Arrival;
 use super::outbox::Datagram;
 use super::socket::Socket;
 use super::{Duration, Error, Instant, Stack};
-use crate::wire::{IpPair, Protocol, SeqNumber};
+use crate::wire::{IpHeader, IpPair, Protocol, SeqNumber};
 
 /// An error quotes so much of an IPv4 packet that it stays within 576 bytes (RFC 1812 4.3.2.3).
 const QUOTE_V4: usize = 576 - 20 - HEADER_LEN;
@@ -25,6 +24,44 @@ struct Quoted {
     tuple: FourTuple,
     /// Of a segment; a datagram has none.
     seq: SeqNumber,
+}
+
+/// What we say about packets of others.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Complaint {
+    /// Nobody is bound to the port (RFC 1122 4.1.3.1).
+    PortUnreachable,
+    /// Not all fragments came in time.
+    ReassemblyTimeout,
+}
+
+impl Complaint {
+    fn v4(self) -> Icmpv4Type {
+        match self {
+            Complaint::PortUnreachable => {
+                Icmpv4Type::DestinationUnreachable(icmpv4::DestUnreachableHeader::Port)
+            }
+            Complaint::ReassemblyTimeout => {
+                Icmpv4Type::TimeExceeded(icmpv4::TimeExceededCode::FragmentReassemblyTimeExceeded)
+            }
+        }
+    }
+
+    fn v6(self) -> Icmpv6Type {
+        match self {
+            Complaint::PortUnreachable => {
+                Icmpv6Type::DestinationUnreachable(icmpv6::DestUnreachableCode::Port)
+            }
+            Complaint::ReassemblyTimeout => {
+                Icmpv6Type::TimeExceeded(icmpv6::TimeExceededCode::FragmentReassemblyTimeExceeded)
+            }
+        }
+    }
+}
+
+/// An error about an ICMP message might be one about an error (RFC 1122 3.2.2, RFC 4443 2.4 e).
+fn is_icmp(protocol: Protocol) -> bool {
+    [Protocol::ICMP, Protocol::ICMPV6].contains(&protocol)
 }
 
 impl Stack {
@@ -64,25 +101,22 @@ impl Stack {
         *(if matched { &mut counters.errors_matched } else { &mut counters.errors_unmatched }) += 1;
     }
 
-    /// Tells the sender of a UDP datagram that nobody is bound to its port (RFC 1122 4.1.3.1). Its source is unicast
-    /// and it is no fragment, or it would not have come here; nor is it an ICMP error.
-    pub(super) fn send_port_unreachable(&mut self, arrival: &Arrival, packet: &[u8]) {
+    /// Tells the sender of a packet what became of it, as seldom as anybody (RFC 1122 3.2.2). Its source is unicast, or
+    /// it would not have come here. About other addresses than ours we keep silent.
+    pub(super) fn send_error(&mut self, complaint: Complaint, ip: &IpHeader, packet: &[u8]) {
+        if !self.env.addresses.is_ours(ip.dst) || is_icmp(ip.protocol) {
+            return;
+        }
         if !self.icmp_limit.allows(self.env.now, &mut self.rng) {
             self.env.counters.icmp.errors_limited += 1;
             return;
         }
-        let Some(addresses) = IpPair::new(arrival.ip.dst, arrival.ip.src) else { return };
+        let Some(addresses) = IpPair::new(ip.dst, ip.src) else { return };
         let (protocol, header, quote) = match addresses {
-            IpPair::V4 { .. } => {
-                let kind = Icmpv4Type::DestinationUnreachable(icmpv4::DestUnreachableHeader::Port);
-                (Protocol::ICMP, v4_header(kind), QUOTE_V4)
-            }
-            IpPair::V6 { .. } => {
-                let kind = Icmpv6Type::DestinationUnreachable(icmpv6::DestUnreachableCode::Port);
-                (Protocol::ICMPV6, v6_header(kind), QUOTE_V6)
-            }
+            IpPair::V4 { .. } => (Protocol::ICMP, v4_header(complaint.v4()), QUOTE_V4),
+            IpPair::V6 { .. } => (Protocol::ICMPV6, v6_header(complaint.v6()), QUOTE_V6),
         };
-        let quote = &packet[..arrival.ip.end.min(quote)];
+        let quote = &packet[..ip.end.min(quote)];
         let mut payload = self.env.pool.take(quote.len());
         payload.append(quote);
         self.env.counters.icmp.errors_sent += 1;

@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
+use super::fragments::Outcome;
+use super::icmp_error::Complaint;
 use super::{Chunk, Instant, PacketMeta, Stack};
-use crate::wire::{ChecksumState, IpHeader, Protocol, WireError, pseudo_header_sum};
+use crate::wire::{ChecksumState, Fragment, IpHeader, Protocol, WireError, pseudo_header_sum};
 
 /// What is known of a packet before its transport header is read.
 #[derive(Clone, Copy, Debug)]
@@ -98,9 +100,8 @@ impl Stack {
     }
 
     fn deliver(&mut self, arrival: Arrival, packet: &mut Chunk) {
-        if arrival.ip.fragment.is_some() {
-            self.env.counters.ip.fragments += 1;
-            return;
+        if let Some(fragment) = arrival.ip.fragment {
+            return self.fragment_input(&arrival, fragment, packet);
         }
         match (arrival.ip.protocol, arrival.ip.dst) {
             (Protocol::TCP, _) => self.tcp_input(&arrival, packet),
@@ -109,6 +110,41 @@ impl Stack {
                 self.icmp_input(&arrival, packet);
             }
             _ => self.env.counters.ip.unknown_protocol += 1,
+        }
+    }
+
+    /// One more part of a datagram; the last one delivers it.
+    fn fragment_input(&mut self, arrival: &Arrival, fragment: Fragment, packet: &[u8]) {
+        let Stack { fragments, env, .. } = self;
+        let counters = &mut env.counters.ip;
+        counters.fragments += 1;
+        let (dropped, outcome) = fragments.insert(env.now, &arrival.ip, fragment, packet, &env.pool);
+        counters.fragments_evicted += dropped;
+        match outcome {
+            Outcome::Kept => {}
+            Outcome::Malformed => counters.fragments_malformed += 1,
+            Outcome::Overlap => counters.fragments_overlapping += 1,
+            Outcome::Complete(mut whole) => {
+                counters.reassembled += 1;
+                // Who vouches for a fragment's checksum vouches for no sum over all of them.
+                let meta = PacketMeta { received_at: arrival.meta.received_at, ..PacketMeta::default() };
+                if let Some(ip) = self.parse_ip(&whole) {
+                    self.deliver(Arrival { ip, meta }, &mut whole);
+                }
+            }
+        }
+    }
+
+    /// Datagrams whose fragments did not all come in time: whoever sent the first one is told (RFC 1122 3.3.2,
+    /// RFC 8200 4.5).
+    pub(super) fn expire_fragments(&mut self) {
+        while let Some(first) = self.fragments.expired(self.env.now) {
+            self.env.counters.ip.fragments_timed_out += 1;
+            if let Some(packet) = first
+                && let Ok(ip) = IpHeader::parse(&packet)
+            {
+                self.send_error(Complaint::ReassemblyTimeout, &ip, &packet);
+            }
         }
     }
 }

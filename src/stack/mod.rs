@@ -14,7 +14,7 @@
 //! assert_eq!(stack.poll_timeout(), None, "nothing to wait for");
 //! ```
 //!
-//! Each file is one concern. A packet's way in: `input` (IP), then `tcp_input` and `handshake`, `icmp`, `udp`. The
+//! Each file is one concern. A packet's way in: `input` (IP), `fragments`, then `tcp_input` and `handshake`, `icmp`, `udp`. The
 //! way out: `output` and `link`. Tables and queues that know nothing of packets: `slab`, `demux`, `wheel`,
 //! `time_wait`, `listener`, `outbox`, `output_queue`, `event`.
 
@@ -31,6 +31,7 @@ mod demux;
 mod environment;
 mod event;
 mod flow;
+mod fragments;
 mod handshake;
 mod icmp;
 mod icmp_error;
@@ -68,6 +69,7 @@ use bindings::Bindings;
 use demux::Demux;
 use environment::Environment;
 use event::EventQueue;
+use fragments::Fragments;
 use icmp_error::RateLimit;
 use link::Loopback;
 use outbox::Outbox;
@@ -123,6 +125,7 @@ pub struct Stack {
     output: OutputQueue,
     outbox: Outbox,
 
+    fragments: Fragments,
     isn: IsnGenerator,
     ports: PortAllocator,
     icmp_limit: RateLimit,
@@ -149,6 +152,7 @@ impl Stack {
             events: EventQueue::default(),
             output: OutputQueue::default(),
             outbox: Outbox::default(),
+            fragments: Fragments::default(),
             isn: IsnGenerator::new(isn_key),
             rng: Rng::with_seed(u64::from_le_bytes(std::array::from_fn(|i| port_key[i]))),
             ports: PortAllocator::new(port_key),

@@ -8,6 +8,7 @@ impl Stack {
     /// harmless at any other.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.tick(now);
+        self.expire_fragments();
         while let Some(flow) = self.time_wait.expired(self.env.now) {
             self.forget_time_wait(flow);
         }
@@ -22,7 +23,12 @@ impl Stack {
     /// When to call [`handle_timeout`](Stack::handle_timeout): at the earliest timer, rounded up to 64 µs, or before
     /// it, as the wheel moves timers that are far away in a few steps.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let times = [self.timers.next(), self.syn_timers.next(), self.time_wait.next_expiry()];
+        let times = [
+            self.timers.next(),
+            self.syn_timers.next(),
+            self.time_wait.next_expiry(),
+            self.fragments.next_expiry(),
+        ];
         times.into_iter().flatten().min()
     }
 

@@ -6,6 +6,7 @@ use etherparse::UdpHeaderSlice;
 
 use super::datagrams::Datagrams;
 use super::flow::{destination, source};
+use super::icmp_error::Complaint;
 use super::input::Arrival;
 use super::outbox::Datagram;
 use super::ping::take_payload;
@@ -189,12 +190,12 @@ impl Stack {
         let socket = self.udp_bindings.find(to).and_then(|index| self.sockets.id_at(index));
         let Some((id, entry)) = socket.and_then(|id| Some((id, self.sockets.get_mut(id)?))) else {
             counters.no_socket += 1;
-            return self.send_port_unreachable(arrival, packet);
+            return self.send_error(Complaint::PortUnreachable, &arrival.ip, packet);
         };
         let Socket::Udp(udp) = &mut entry.socket else { return };
         if !udp.accepts(to.ip(), from) {
             counters.no_socket += 1;
-            return self.send_port_unreachable(arrival, packet);
+            return self.send_error(Complaint::PortUnreachable, &arrival.ip, packet);
         }
         packet.narrow(arrival.ip.payload + HEADER_LEN..end);
         if udp.queue.deliver(from, take_payload(&self.env.pool, packet)) {

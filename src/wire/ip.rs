@@ -3,11 +3,17 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etherparse::{
-    IpDscp, IpEcn, IpNumber, Ipv4Header, Ipv4HeaderSlice, Ipv6ExtensionsSlice, Ipv6FlowLabel, Ipv6Header,
-    Ipv6HeaderSlice,
+    IpDscp, IpEcn, IpNumber, Ipv4Header, Ipv4HeaderSlice, Ipv6FlowLabel, Ipv6Header, Ipv6HeaderSlice,
 };
 
 use super::{Checksum, WireError};
+
+/// Next headers that are extension headers (RFC 8200 4.1, RFC 4302).
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const AUTHENTICATION: u8 = 51;
+const DESTINATION_OPTIONS: u8 = 60;
 
 /// An IP protocol number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +82,8 @@ pub struct IpHeader {
     pub src: IpAddr,
     /// Destination address.
     pub dst: IpAddr,
-    /// The protocol of the payload, behind any IPv6 extension headers.
+    /// The protocol of the payload, behind any IPv6 extension headers. A fragment's payload begins behind its fragment
+    /// header: what follows that is extension headers only once all are together (RFC 8200 4.5).
     pub protocol: Protocol,
     /// ECN field.
     pub ecn: Ecn,
@@ -165,33 +172,59 @@ fn parse_v6(packet: &[u8]) -> Result<IpHeader, WireError> {
     let fixed = slice.slice().len();
     let end = fixed + usize::from(slice.payload_length());
     let body = packet.get(fixed..end).ok_or(WireError::Truncated)?;
-    let (extensions, protocol, payload) =
-        Ipv6ExtensionsSlice::from_slice(slice.next_header(), body).map_err(|_| WireError::Malformed)?;
-    let mut fragment = None;
-    for extension in extensions {
-        use etherparse::Ipv6ExtensionSlice::{Fragment as FragmentHeader, Routing};
-        match extension {
-            // Type 0 is the source route that RFC 5095 forbids; it comes to rest here only with segments left.
-            Routing(_) => return Err(WireError::SourceRoute),
-            FragmentHeader(header) if header.is_fragmenting_payload() => {
-                fragment = Some(Fragment {
-                    identification: header.identification(),
-                    offset: usize::from(header.fragment_offset().byte_offset()),
-                    more: header.more_fragments(),
-                });
-            }
-            _ => {}
-        }
-    }
+    let Extensions { protocol, len, fragment } = skip_extensions(slice.next_header().0, body)?;
     Ok(IpHeader {
         src: slice.source_addr().into(),
         dst: slice.destination_addr().into(),
-        protocol: Protocol(protocol.0),
+        protocol,
         ecn: Ecn::from_bits(slice.traffic_class()),
         fragment,
-        payload: end - payload.len(),
+        payload: fixed + len,
         end,
     })
+}
+
+/// What stands between an IPv6 header and the payload.
+struct Extensions {
+    /// The protocol of the payload.
+    protocol: Protocol,
+    /// Bytes of all extension headers.
+    len: usize,
+    fragment: Option<Fragment>,
+}
+
+/// Passes over the extension headers that `body` begins with (RFC 8200 4). A fragment header is the last: what follows
+/// it is bytes from anywhere in the datagram (4.5), which a general parser would take for further headers.
+fn skip_extensions(mut next: u8, body: &[u8]) -> Result<Extensions, WireError> {
+    let mut len = 0;
+    loop {
+        let rest = &body[len..];
+        let octets = match next {
+            HOP_BY_HOP if len > 0 => return Err(WireError::Malformed), // 4.1: right behind the IPv6 header alone
+            // Type 0 is the source route that RFC 5095 forbids; others come to rest here only with segments left.
+            ROUTING => return Err(WireError::SourceRoute),
+            FRAGMENT => 8,
+            HOP_BY_HOP | DESTINATION_OPTIONS => 8 + 8 * rest.get(1).map_or(0, |&units| usize::from(units)),
+            AUTHENTICATION => 8 + 4 * rest.get(1).map_or(0, |&units| usize::from(units)), // RFC 4302 2.2
+            protocol => return Ok(Extensions { protocol: Protocol(protocol), len, fragment: None }),
+        };
+        let header = rest.get(..octets).ok_or(WireError::Malformed)?;
+        len += octets;
+        if next == FRAGMENT
+            && let Some(fragment) = fragment(header)
+        {
+            return Ok(Extensions { protocol: Protocol(header[0]), len, fragment: Some(fragment) });
+        }
+        next = header[0];
+    }
+}
+
+/// What a fragment header says, unless the datagram is whole all the same (RFC 6946).
+fn fragment(header: &[u8]) -> Option<Fragment> {
+    let &[_, _, high, low, i, j, k, l] = header.first_chunk::<8>()?;
+    let field = u16::from_be_bytes([high, low]);
+    let (offset, more) = (usize::from(field & !7), field & 1 != 0);
+    (more || offset > 0).then(|| Fragment { identification: u32::from_be_bytes([i, j, k, l]), offset, more })
 }
 
 /// An IP header to be written: everything that differs between our packets.

@@ -105,7 +105,7 @@ fn rfc_8200_4_ipv6_extension_headers_are_skipped() {
 }
 
 #[test]
-fn rfc_8200_4_5_fragments_are_dropped_and_counted_and_atomic_ones_taken() {
+fn rfc_6946_4_an_atomic_fragment_is_a_packet_like_any_other() {
     for (offset_and_flag, fragments) in [(0_u16, 0), (1, 1), (8, 1)] {
         let mut host = Host::new();
         let plain = tcp(at("fd00::2", 99), at("fd00::1", 81), header(1, 0, TcpFlags::SYN), b"");

@@ -4,6 +4,7 @@ mod any;
 mod connections;
 mod cookies;
 mod events;
+mod fragments;
 mod handshakes;
 mod hostile;
 mod icmp;
