@@ -16,15 +16,18 @@
 //! | [`net`] | listen, accept, connect |
 //! | [`http`] | HTTP/1.x, fed bytes |
 //! | [`serve`], [`client`] | HTTP server and client |
+//! | [`control`] | what a running stack tells: sockets, metrics |
 //!
-//! Features: `device` (devices in memory, simulator), `net` (TUN, loop, sockets), `http`, `serve`, `cli` (the binary;
-//! default). Without any, the protocol core remains, which does no I/O.
+//! Features: `device` (devices in memory, simulator), `net` (TUN, loop, sockets), `control`, `http`, `serve`, `cli`
+//! (the binary; default). Without any, the protocol core remains, which does no I/O.
 
 pub mod buffer;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "serve")]
 pub mod client;
+#[cfg(feature = "control")]
+pub mod control;
 #[cfg(feature = "device")]
 pub mod device;
 #[cfg(feature = "net")]

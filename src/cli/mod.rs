@@ -3,12 +3,15 @@
 //! One file a subcommand; what they share stands beside them. `options` says what a stack is to be, `open` makes it:
 //! first everything that needs rights (device, capture), then `privileges` gives the rights up, then the stack runs.
 
+mod control_socket;
 mod error;
 mod forwarding;
 mod get;
+mod instances;
 mod ladder;
 mod link;
 mod logging;
+mod metrics;
 mod nc;
 mod neighbours;
 mod open;
@@ -20,6 +23,8 @@ mod privileges;
 mod resolve;
 mod serve;
 mod signals;
+mod ss;
+mod top;
 mod units;
 
 use std::process::ExitCode;
@@ -35,6 +40,7 @@ Examples:
   sudo longwire serve                               http://10.9.0.2/, answered by a TCP of our own
   sudo longwire get --trace http://10.9.0.1:8000/   ask a server on this host, over a TCP of our own
   sudo longwire nc 10.9.0.1 7000                    netcat, likewise
+  sudo longwire ss -i                               the sockets of one that runs
   longwire help get                                 more about one of them";
 
 /// The whole command line.
@@ -53,6 +59,9 @@ enum Command {
     Get(get::Get),
     Nc(nc::Nc),
     Ping(ping::Ping),
+    Ss(ss::Ss),
+    Top(top::Top),
+    Metrics(metrics::MetricsCommand),
     Link(link::LinkCommand),
     Ladder(ladder::Ladder),
 }
@@ -66,6 +75,9 @@ pub fn run() -> ExitCode {
         Command::Get(get) => get.run(),
         Command::Nc(nc) => nc.run(),
         Command::Ping(ping) => ping.run(),
+        Command::Ss(ss) => ss.run(),
+        Command::Top(top) => top.run(),
+        Command::Metrics(metrics) => metrics.run(),
         Command::Link(link) => link.run(),
         Command::Ladder(ladder) => ladder.run(),
     };

@@ -4,12 +4,14 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use super::control_socket;
 use super::error::Failure;
 use super::neighbours;
 use super::options::{Offload, StackOptions};
 use super::plan::{Interface, Plan};
 use super::privileges::Target;
 use super::units::OrOff;
+use crate::control::{ControlSocket, Service, Sources};
 use crate::device::{
     Capture, Cut, Device, DeviceError, Impair, Offload as OffloadDevice, OpenTun, Plain, TunDevice, TunName,
     WireDevice,
@@ -35,6 +37,7 @@ pub(super) struct OpenStack {
     kind: String,
     plan: Plan,
     role: Role,
+    control: Option<ControlSocket>,
 }
 
 /// A running stack.
@@ -45,6 +48,8 @@ pub(super) struct RunningStack {
     pub(super) interface: String,
     /// The stack's addresses.
     pub(super) addresses: Vec<Cidr>,
+    /// Where metrics can be added to those that the control socket tells.
+    pub(super) sources: Sources,
 }
 
 impl OpenStack {
@@ -77,16 +82,23 @@ impl OpenStack {
     /// # Errors
     /// The rights cannot be given up, or the system refuses a thread.
     pub(super) fn start(self) -> Result<RunningStack, Failure> {
-        let OpenStack { target, builder, interface, kind, plan, role } = self;
+        let OpenStack { target, builder, interface, kind, plan, role, control } = self;
         let user = target.name();
         target.assume()?;
-        let network =
-            builder.start().map_err(|error| Failure::new(format!("{interface}: cannot start: {error}")))?;
+        let failed = |error| Failure::new(format!("{interface}: cannot start: {error}"));
+        let network = builder.start().map_err(failed)?;
+        let mut sources = Sources::default();
+        if let Some(socket) = control {
+            let service = network.wake_sources().and_then(|wakes| Service::new(socket, &interface, wakes));
+            let service = service.map_err(failed)?;
+            sources = service.sources();
+            network.attach(Box::new(service));
+        }
         let addresses: Vec<_> = plan.addresses.iter().map(ToString::to_string).collect();
         // The standard error of a client belongs to its conversation.
         let level = if role == Role::Server { log::Level::Info } else { log::Level::Debug };
         log::log!(level, "{interface}: {kind}, stack at {}, running as {user}", addresses.join(" and "));
-        Ok(RunningStack { network, interface, addresses: plan.addresses })
+        Ok(RunningStack { network, interface, addresses: plan.addresses, sources })
     }
 }
 
@@ -118,7 +130,8 @@ impl Opening<'_> {
         let device = device(&self, tun, &interface)?;
         let builder = Network::builder(device).configure(|config| configure(config, options, role));
         let builder = plan.addresses.iter().fold(builder, |builder, address| builder.address(*address));
-        Ok(OpenStack { target: self.target, builder, interface, kind, plan, role })
+        let control = control_socket::open(options.control.as_deref(), &interface, &self.target, role)?;
+        Ok(OpenStack { target: self.target, builder, interface, kind, plan, role, control })
     }
 }
 

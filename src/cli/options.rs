@@ -71,6 +71,11 @@ pub(super) struct StackOptions {
     #[arg(long, value_name = "FILE")]
     pub(super) pcap: Option<PathBuf>,
 
+    /// Where 'longwire ss', 'top' and 'metrics' ask; only the user that the process becomes may, and root
+    /// [default: /run/longwire/NAME.sock, for ordinary users $XDG_RUNTIME_DIR/longwire/NAME.sock]
+    #[arg(long, value_name = "PATH")]
+    pub(super) control: Option<PathBuf>,
+
     #[command(flatten)]
     pub(super) user: UserOption,
 }

@@ -31,3 +31,8 @@ pub(super) fn stdin() -> Result<File, Failure> {
 pub(super) fn line(text: &str) -> Result<(), Failure> {
     stdout()?.write_all(format!("{text}\n").as_bytes()).map_err(|error| Failure::from_output(&error))
 }
+
+/// Without control characters: what somebody else has written shall not steer the terminal.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}

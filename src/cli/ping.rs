@@ -182,6 +182,7 @@ impl<'a> Pinging<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::Sources;
     use crate::device;
     use crate::net::Network;
 
@@ -189,7 +190,12 @@ mod tests {
     fn a_reply_of_somebody_else_does_not_answer_the_request() {
         let (device, _other) = device::pair(1_500);
         let network = Network::builder(device).address("10.9.0.2/24".parse().unwrap()).start().unwrap();
-        let stack = RunningStack { network, interface: "lw0".into(), addresses: Vec::new() };
+        let stack = RunningStack {
+            network,
+            interface: "lw0".into(),
+            addresses: Vec::new(),
+            sources: Sources::default(),
+        };
         let [target, stranger] = ["10.9.0.1", "10.9.0.3"].map(|address| address.parse().unwrap());
         let now = stack.network.shared().now();
         let statistics = Arc::new(Mutex::new(Statistics::new(now)));

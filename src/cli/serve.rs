@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -158,6 +159,7 @@ impl Serve {
             .server(files)
             .start(stack.network.shared(), &ends)
             .map_err(|error| Failure::new(format!("{error}: choose another port")))?;
+        stack.sources.add(Arc::clone(server.stats()) as _);
         output::line(&ready_line(&ends, &stack.interface))?;
 
         let watched = server.clone();

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
@@ -72,6 +73,16 @@ impl Signals {
                 _ => return exit_status(self.which.load(Ordering::Relaxed) as i32),
             }
         }
+    }
+
+    /// Waits for the first signal, but no longer than `time`: its exit status, if one has come.
+    ///
+    /// # Errors
+    /// A time of zero.
+    pub(super) fn wait_for(&mut self, time: Duration) -> io::Result<Option<u8>> {
+        self.arrived.set_read_timeout(Some(time))?;
+        let arrived = self.arrived.read(&mut [0]).is_ok() || self.have_come();
+        Ok(arrived.then(|| exit_status(self.which.load(Ordering::Relaxed) as i32)))
     }
 
     /// Has a thread wait for the first signal, call `finish` and end the process.

@@ -113,6 +113,39 @@ pub(super) fn bytes_for_people(bytes: u64) -> String {
     if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") }
 }
 
+/// Bytes a second as people read a rate: `10.0Mbit/s`.
+pub(super) fn bits_for_people(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"];
+    let mut value = bytes as f64 * 8.0;
+    let mut unit = "bit/s";
+    for larger in UNITS {
+        if value < 1000.0 {
+            break;
+        }
+        value /= 1000.0;
+        unit = larger;
+    }
+    if unit == "bit/s" { format!("{value:.0}{unit}") } else { format!("{value:.1}{unit}") }
+}
+
+/// Microseconds in the unit that suits them: `900us`, `20.5ms`, `1.2s`.
+pub(super) fn micros_for_people(micros: u64) -> String {
+    match micros {
+        0..1_000 => format!("{micros}us"),
+        1_000..1_000_000 => format!("{:.1}ms", micros as f64 / 1e3),
+        _ => millis_for_people(micros / 1_000),
+    }
+}
+
+/// Milliseconds in the unit that suits them: `200ms`, `1.2s`, `2min`.
+pub(super) fn millis_for_people(millis: u64) -> String {
+    match millis {
+        0..1_000 => format!("{millis}ms"),
+        1_000..100_000 => format!("{:.1}s", millis as f64 / 1e3),
+        _ => format!("{}min", millis / 60_000),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,5 +215,20 @@ mod tests {
         {
             assert_eq!(bytes_for_people(bytes), shown);
         }
+    }
+
+    #[test]
+    fn rates_and_times_are_shown_in_units() {
+        for (bytes, shown) in
+            [(0, "0bit/s"), (100, "800bit/s"), (1_250_000, "10.0Mbit/s"), (5 << 30, "42.9Gbit/s")]
+        {
+            assert_eq!(bits_for_people(bytes), shown);
+        }
+        for (micros, shown) in
+            [(0, "0us"), (999, "999us"), (20_500, "20.5ms"), (1_200_000, "1.2s"), (130_000_000, "2min")]
+        {
+            assert_eq!(micros_for_people(micros), shown);
+        }
+        assert_eq!(millis_for_people(200), "200ms");
     }
 }

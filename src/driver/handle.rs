@@ -4,10 +4,10 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 
-use mio::{Poll, Waker};
+use mio::{Poll, Registry, Waker};
 
 use super::event_loop::{EventLoop, WAKER};
-use super::{Ringer, Runner, SharedStack, StopOrder};
+use super::{Ringer, Runner, SharedStack, StopOrder, WakeSources};
 use crate::device::Device;
 use crate::stack::{Config, Duration};
 
@@ -17,6 +17,8 @@ use crate::stack::{Config, Duration};
 #[derive(Debug)]
 pub struct Driver {
     shared: SharedStack,
+    /// The loop's own registry; what is registered here wakes it.
+    registry: Registry,
     stop: StopOrder,
     thread: Mutex<LoopThread>,
     thread_id: ThreadId,
@@ -47,15 +49,24 @@ impl Driver {
         });
         let runner = Runner::new(device, config, ringer)?;
         let (shared, stop) = (runner.shared().clone(), runner.stop_order().clone());
+        let registry = poll.registry().try_clone()?;
         let event_loop = EventLoop::new(runner, poll)?;
         let thread = thread::Builder::new().name("longwire".into()).spawn(move || event_loop.run())?;
         let thread_id = thread.thread().id();
-        Ok(Driver { shared, stop, thread: Mutex::new(LoopThread::Running(thread)), thread_id })
+        Ok(Driver { shared, registry, stop, thread: Mutex::new(LoopThread::Running(thread)), thread_id })
     }
 
     /// The handle for application threads, and for attaching applications.
     pub fn shared(&self) -> &SharedStack {
         &self.shared
+    }
+
+    /// For applications with descriptors of their own: what is registered there wakes this loop.
+    ///
+    /// # Errors
+    /// The system has no descriptors left.
+    pub fn wake_sources(&self) -> io::Result<WakeSources> {
+        WakeSources::new(&self.registry)
     }
 
     /// Stops the stack: waits until every connection has ended or `timeout` is over, resets what is left, ends the

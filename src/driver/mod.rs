@@ -14,6 +14,7 @@ mod runner;
 mod shard;
 mod shared;
 mod waiters;
+mod wake_sources;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use runner::{Next, Runner, Sleep, StopOrder};
 pub use shard::{Shard, Turn};
 pub use shared::SharedStack;
 pub use waiters::{Direction, Subscriber, Ticket, Waiter, Waiters};
+pub use wake_sources::WakeSources;
 
 #[cfg(feature = "tokio")]
 pub(crate) use crate::device::watch_in_runtime;
@@ -35,7 +37,8 @@ pub(crate) use crate::device::watch_in_runtime;
 pub use crate::{
     device::Device,
     stack::{
-        Chunk, Cidr, Config, Counters, Duration, Error, Event, Instant, KeepAlive, ListenOptions, Readiness,
-        SocketId, SocketOptions, Stack, TcpInfo,
+        Algorithm, Chunk, Cidr, Config, Counters, Duration, Error, Event, Instant, KeepAlive, ListenOptions,
+        PathState, Readiness, SocketId, SocketInfo, SocketOptions, SocketState, Stack, SurveyPlace, TcpInfo,
+        TimerInfo, TimerKind, Transport,
     },
 };

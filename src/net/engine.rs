@@ -1,10 +1,11 @@
 //! Who drives a network's stack.
 
+use std::io;
 use std::time::Duration;
 
 #[cfg(feature = "tokio")]
 use super::tokio::Task;
-use crate::driver::{Driver, SharedStack};
+use crate::driver::{Driver, SharedStack, WakeSources};
 
 pub(super) enum Engine {
     /// A thread of its own.
@@ -20,6 +21,15 @@ impl Engine {
             Engine::Thread(driver) => driver.shared(),
             #[cfg(feature = "tokio")]
             Engine::Task(task) => task.shared(),
+        }
+    }
+
+    /// What wakes its loop, if that is ours.
+    pub(super) fn wake_sources(&self) -> io::Result<WakeSources> {
+        match self {
+            Engine::Thread(driver) => driver.wake_sources(),
+            #[cfg(feature = "tokio")]
+            Engine::Task(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 

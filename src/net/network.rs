@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::engine::Engine;
 use super::exit;
 use super::{Builder, IcmpSocket, TcpListener, TcpStream, UdpSocket};
-use crate::driver::{Application, Device, SharedStack};
+use crate::driver::{Application, Device, SharedStack, WakeSources};
 use crate::stack::Error;
 
 /// A running stack. Cloning it gives another handle on the same one; every socket holds one, too.
@@ -203,6 +203,15 @@ impl Network {
     /// Lets an event-driven application live in this stack's loop.
     pub fn attach(&self, application: Box<dyn Application>) {
         self.shared().attach(application);
+    }
+
+    /// For applications in the loop with descriptors of their own: what is registered there wakes the loop.
+    ///
+    /// # Errors
+    /// The system has no descriptors left; `Unsupported` for a network that runs as a task of a tokio runtime, which has
+    /// no such loop.
+    pub fn wake_sources(&self) -> io::Result<WakeSources> {
+        self.inner.engine.wake_sources()
     }
 
     /// The stack itself, for calls that no socket has.

@@ -53,7 +53,7 @@ impl ServerHandle {
     }
 
     /// Counters and gauges.
-    pub fn stats(&self) -> &Stats {
+    pub fn stats(&self) -> &Arc<Stats> {
         &self.stats
     }
 }

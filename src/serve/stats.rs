@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use crate::control::{MetricSource, Metrics};
 use crate::http::{Reason, Reasons};
 
 /// Counters and gauges of a server; written by the loop, read by anyone.
@@ -82,5 +83,18 @@ impl Stats {
     pub(super) fn set_open(&self, connections: usize, idle: usize) {
         self.connections.store(connections, Ordering::Relaxed);
         self.idle.store(idle, Ordering::Relaxed);
+    }
+}
+
+impl MetricSource for Stats {
+    fn write(&self, metrics: &mut Metrics) {
+        for (name, help, value) in self.counters() {
+            metrics.counter(&format!("http_{name}"), help, value);
+        }
+        let help = "How often a limit fired or a connection ended, by reason.";
+        let reasons = Reason::ALL.into_iter().map(|reason| (reason.name(), self.count(reason)));
+        metrics.counters("http_reasons", help, "reason", reasons);
+        metrics.gauge("http_open_connections", "HTTP connections open now.", self.connections());
+        metrics.gauge("http_idle_connections", "Those on which nothing is under way.", self.idle());
     }
 }

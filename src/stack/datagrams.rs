@@ -67,6 +67,11 @@ impl<O> Datagrams<O> {
         Ok((len, origin))
     }
 
+    /// Memory that waits to be received, and to be sent, in bytes.
+    pub(super) fn queued(&self) -> (usize, usize) {
+        (self.received_bytes, self.sending_bytes)
+    }
+
     /// Whether there is a message to receive.
     pub(super) fn is_readable(&self) -> bool {
         !self.received.is_empty()

@@ -51,6 +51,11 @@ impl Listener {
         }
     }
 
+    /// Most connections that may wait to be accepted.
+    pub(super) const fn backlog(&self) -> usize {
+        self.backlog
+    }
+
     /// Whether no connection more may wait to be accepted.
     pub(super) fn is_accept_queue_full(&self) -> bool {
         self.accept_queue.len() >= self.backlog

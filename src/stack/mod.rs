@@ -51,6 +51,7 @@ mod socket;
 mod socket_api;
 mod socket_id;
 mod stream;
+mod survey;
 mod tcp_input;
 #[cfg(test)]
 mod tests;
@@ -87,7 +88,10 @@ pub use crate::tcp::Error;
 #[doc(no_inline)]
 pub use crate::{
     buffer::{Chunk, Pool},
-    tcp::{Algorithm, Config as TcpConfig, EcnMode, KeepAlive, PathState, SocketOptions, State, TcpInfo},
+    tcp::{
+        Algorithm, Config as TcpConfig, EcnMode, KeepAlive, PathState, SocketOptions, State, TcpInfo,
+        TimerInfo, TimerKind,
+    },
     time::{Duration, Instant},
     wire::{OutPacket, PacketMeta, SendOutcome, Sink},
 };
@@ -97,6 +101,7 @@ pub use counters::{Counters, IcmpCounters, IpCounters, StackCounters, UdpCounter
 pub use event::{Event, Readiness};
 pub use output::Flushed;
 pub use socket_id::SocketId;
+pub use survey::{SocketInfo, SocketState, SurveyPlace, Transport};
 
 /// Many connections. See the [module](self) for how it is driven.
 pub struct Stack {
@@ -195,6 +200,21 @@ impl Stack {
     /// the peer has acknowledged everything, our FIN included (FIN-WAIT-2); those in TIME-WAIT do not.
     pub fn live_connections(&self) -> usize {
         self.live
+    }
+
+    /// Sockets of all kinds that are open: connections, listeners, UDP, ICMP.
+    pub fn open_sockets(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// Handshakes under way that peers have begun.
+    pub fn half_open_connections(&self) -> usize {
+        self.half_open.len()
+    }
+
+    /// Connections in TIME-WAIT.
+    pub fn time_wait_connections(&self) -> usize {
+        self.time_wait.len()
     }
 
     /// Where the stack's memory comes from.

@@ -39,6 +39,12 @@ impl<T> Slab<T> {
         self.len
     }
 
+    /// Places, vacant ones included: every index in use is below this.
+    pub(super) fn places(&self) -> u32 {
+        let full = self.pages.len().saturating_sub(1) * PAGE;
+        (full + self.pages.last().map_or(0, Vec::len)) as u32
+    }
+
     /// Stores a value in the place that was vacated last, or in a fresh one.
     pub(super) fn insert(&mut self, value: T) -> SocketId {
         self.len += 1;

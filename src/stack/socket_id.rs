@@ -7,3 +7,10 @@ pub struct SocketId {
     pub(super) index: u32,
     pub(super) generation: u32,
 }
+
+impl SocketId {
+    /// As a number that no other socket of its stack has had or will have before 2^32 others have had its place.
+    pub const fn to_bits(self) -> u64 {
+        (self.generation as u64) << 32 | self.index as u64
+    }
+}

@@ -63,6 +63,24 @@ impl TimeWaitTable {
         Some(FourTuple { addresses, local_port: ports.0, remote_port: ports.1 })
     }
 
+    /// Places, vacant ones included, of IPv4 and of IPv6: every index in use is below these.
+    pub(super) fn places(&self) -> (u32, u32) {
+        (self.v4.entries.len() as u32, self.v6.entries.len() as u32)
+    }
+
+    /// Both ends and the expiry of an entry; `None` for a vacant place or a flow of another kind.
+    pub(super) fn survey(&self, flow: Flow) -> Option<(FourTuple, Instant)> {
+        let vacant = match flow {
+            Flow::TimeWaitV4(index) => self.v4.is_vacant(index),
+            Flow::TimeWaitV6(index) => self.v6.is_vacant(index),
+            Flow::Connection(_) | Flow::HalfOpen(_) => true,
+        };
+        if vacant {
+            return None;
+        }
+        Some((self.tuple(flow)?, self.get(flow)?.1))
+    }
+
     /// What is remembered of the connection, and until when.
     pub(super) fn get(&self, flow: Flow) -> Option<(&TimeWait, Instant)> {
         match flow {
@@ -107,7 +125,8 @@ impl TimeWaitTable {
     }
 }
 
-/// Entries of one family, linked in order of expiry; vacant places are linked through `next`.
+/// Entries of one family, linked in order of expiry. Vacant places are linked through `next`, and each is its own
+/// `prev`, which an entry never is.
 struct Ring<A> {
     entries: Vec<Entry<A>>,
     first: u32,
@@ -161,9 +180,14 @@ impl<A: Copy> Ring<A> {
         self.append(index);
     }
 
+    fn is_vacant(&self, index: u32) -> bool {
+        self.entry(index).is_none_or(|entry| entry.prev == index)
+    }
+
     fn remove(&mut self, index: u32) {
         self.unlink(index);
-        self.entries[index as usize].next = self.free;
+        let entry = &mut self.entries[index as usize];
+        (entry.prev, entry.next) = (index, self.free);
         self.free = index;
         self.len -= 1;
     }
@@ -265,6 +289,20 @@ mod tests {
             }
         }
         assert_eq!((table.len(), table.v4.entries.len()), (0, 10));
+    }
+
+    #[test]
+    fn a_vacant_place_is_told_from_an_entry() {
+        let mut table = TimeWaitTable::new(10);
+        let flows: Vec<_> = (0..3).map(|port| insert(&mut table, port, "v4", 60)).collect();
+        table.remove(flows[1]);
+        assert_eq!(table.places(), (3, 0));
+        let seen: Vec<_> =
+            flows.iter().map(|&flow| table.survey(flow).map(|found| found.0.remote_port)).collect();
+        assert_eq!(seen, [Some(0), None, Some(2)]);
+        insert(&mut table, 7, "v4", 61);
+        assert_eq!(table.survey(flows[1]).map(|found| found.0.remote_port), Some(7));
+        assert_eq!(table.survey(Flow::TimeWaitV4(9)), None);
     }
 
     #[test]

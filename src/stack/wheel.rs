@@ -69,6 +69,12 @@ impl Wheel {
         self.link(key, self.list_of(tick));
     }
 
+    /// When the key's node fires.
+    pub(super) fn armed_for(&self, key: u32) -> Option<Instant> {
+        let tick = self.nodes.get(key as usize).map(|node| node.tick).filter(|&tick| tick != UNARMED)?;
+        Some(Instant::from_nanos(tick.saturating_mul(TICK)))
+    }
+
     /// Forgets the key's node.
     pub(super) fn cancel(&mut self, key: u32) {
         if self.nodes.get(key as usize).is_some_and(|node| node.tick != UNARMED) {

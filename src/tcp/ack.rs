@@ -177,6 +177,7 @@ impl Connection {
             outgoing.log.mark_head_lost(&mut |sent| congestion.on_lost(cx.now, &rate.on_lost(sent)));
             self.pending.retransmit = outgoing.log.lost() > 0;
         }
+        self.totals.bytes_acked += u64::from(octets - fin);
         let rtt = self.measured_rtt(&acked, arrival);
         if let Some(rtt) = rtt {
             self.rtt.sample(rtt);

@@ -14,6 +14,17 @@ pub enum Algorithm {
     Bbr,
 }
 
+impl Algorithm {
+    /// The name, as on Linux.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Algorithm::Cubic => "cubic",
+            Algorithm::NewReno => "newreno",
+            Algorithm::Bbr => "bbr",
+        }
+    }
+}
+
 /// Whether connections take part in explicit congestion notification (RFC 3168).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum EcnMode {

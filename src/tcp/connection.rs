@@ -15,8 +15,11 @@ use super::recovery::undo::Undo;
 use super::right_sizing::RightSizing;
 use super::rtt::RttEstimator;
 use super::timers::Timers;
+use super::totals::Totals;
 use super::window::ReceiveWindow;
-use super::{Context, Error, Events, PathState, SocketOptions, State, TcpInfo, TimeWait};
+use super::{
+    Context, Error, Events, PathState, SocketOptions, State, TcpInfo, TimeWait, TimerInfo, TimerKind,
+};
 use crate::buffer::{ReceiveQueue, SendQueue};
 use crate::time::{Duration, Instant};
 use crate::wire::{SeqNumber, TcpHeader};
@@ -160,6 +163,7 @@ pub struct Connection {
     pub(super) retries: u8,
     pub(super) keep_alive_probes: u8,
     pub(super) retransmissions: u32,
+    pub(super) totals: Totals,
     pub(super) last_sent: Instant,
     pub(super) last_received: Instant,
     /// When SND.UNA last moved, or sending began: where the user timeout counts from.
@@ -246,8 +250,6 @@ impl Connection {
             min_rtt: self.rtt.min_rtt(),
             rto: self.rtt.rto(config),
             congestion: self.congestion.algorithm(),
-            delivery_rate: self.outgoing.as_ref().map_or(0, |outgoing| outgoing.rate.latest()),
-            pacing_rate: self.pacing_rate(),
             cwnd: self.congestion.cwnd(),
             ssthresh: self.congestion.ssthresh(),
             snd_wnd: self.snd_wnd,
@@ -266,7 +268,34 @@ impl Connection {
             timestamps: self.timestamps,
             sack: self.sack,
             window_scale: self.window_scaling.then_some((WINDOW_SHIFT, self.snd_shift)),
+            ecn: self.ecn.enabled,
+            delivery_rate: self.delivery_rate(),
+            pacing_rate: self.pacing_rate(),
+            bytes_acked: self.totals.bytes_acked,
+            bytes_received: self.totals.bytes_received,
+            segments_in: self.totals.segments_in,
+            segments_out: self.totals.segments_out,
+            last_sent: self.last_sent,
+            last_received: self.last_received,
         }
+    }
+
+    /// The timer that fires next.
+    pub fn next_timer(&self) -> Option<TimerInfo> {
+        let persisting = self.state.is_synchronised() && (self.in_flight() == 0 || self.is_probing());
+        let (kind, at) = self.timers.next_with_kind(persisting)?;
+        let tries = match kind {
+            TimerKind::Retransmit | TimerKind::Persist => self.retries,
+            TimerKind::KeepAlive => self.keep_alive_probes,
+            _ => 0,
+        };
+        Some(TimerInfo { kind, at, tries })
+    }
+
+    /// Of what is under way, or else of what was before.
+    fn delivery_rate(&self) -> u64 {
+        let latest = self.outgoing.as_ref().map(|outgoing| outgoing.rate.latest());
+        latest.filter(|&rate| rate > 0).unwrap_or(self.totals.delivery_rate as u64)
     }
 
     fn path_state(&self) -> PathState {
@@ -333,8 +362,10 @@ impl Connection {
         let idle = |outgoing: &Outgoing| {
             outgoing.queue.is_empty() && outgoing.log.is_empty() && outgoing.recovery.is_open()
         };
-        if self.outgoing.as_deref().is_some_and(idle) {
-            self.outgoing = None;
+        if let Some(outgoing) = self.outgoing.take_if(|outgoing| idle(outgoing))
+            && outgoing.rate.latest() > 0
+        {
+            self.totals.delivery_rate = outgoing.rate.latest() as f32;
         }
         let idle = |incoming: &Incoming| {
             incoming.queue.is_empty() && incoming.reassembly.is_empty() && incoming.fin.is_none()

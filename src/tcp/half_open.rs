@@ -157,6 +157,11 @@ impl HalfOpen {
         HalfOpenTimeout::Resend(FIRST_TIMEOUT * (1 << self.retries.min(7)))
     }
 
+    /// How often the timer has fired.
+    pub const fn retries(&self) -> u8 {
+        self.retries
+    }
+
     /// Whether the SYN-ACK was sent more than once, so that the handshake gives no round-trip time (Karn) and the
     /// first data RTO is 3 s (RFC 6298 5.7).
     pub const fn was_retransmitted(&self) -> bool {

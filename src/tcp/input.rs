@@ -76,6 +76,7 @@ impl Connection {
             return DROP;
         }
         self.note_mark(cx, arrival);
+        self.totals.segments_in = self.totals.segments_in.wrapping_add(1);
         self.last_received = cx.now;
         self.keep_alive_probes = 0;
         self.trim(arrival);

@@ -37,6 +37,7 @@ mod text;
 mod time_wait;
 mod timeouts;
 mod timers;
+mod totals;
 mod user;
 mod window;
 
@@ -46,7 +47,7 @@ pub use cookie::CookieEnds;
 pub use counters::Counters;
 pub use error::Error;
 pub use half_open::{HalfOpen, HalfOpenReply, HalfOpenTimeout};
-pub use info::{PathState, TcpInfo};
+pub use info::{PathState, TcpInfo, TimerInfo, TimerKind};
 pub use interface::{Context, Events, Open, OutSegment, SegmentMeta, SegmentSink, Transmit};
 pub use isn::IsnGenerator;
 pub use reset::reset_for;

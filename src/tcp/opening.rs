@@ -9,6 +9,7 @@ use super::recovery::tail_probe::TailProbe;
 use super::right_sizing::RightSizing;
 use super::rtt::RttEstimator;
 use super::timers::Timers;
+use super::totals::Totals;
 use super::window::ReceiveWindow;
 use super::{Context, Events, HalfOpen, Open, State};
 use crate::time::Instant;
@@ -97,6 +98,7 @@ impl Connection {
             retries: 0,
             keep_alive_probes: 0,
             retransmissions: 0,
+            totals: Totals::default(),
             last_sent: cx.now,
             last_received: cx.now,
             last_progress: cx.now,

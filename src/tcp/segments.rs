@@ -220,6 +220,7 @@ impl Connection {
     /// Every segment acknowledges: what was owed is paid.
     fn after_send(&mut self, cx: &mut Context<'_>) {
         cx.counters.segments_sent += 1;
+        self.totals.segments_out = self.totals.segments_out.wrapping_add(1);
         if self.state == State::SynSent {
             return; // a SYN acknowledges nothing
         }

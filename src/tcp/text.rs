@@ -38,6 +38,7 @@ impl Connection {
 
     /// In order: to the application, with what had waited for it. Says whether something had.
     fn deliver(&mut self, cx: &mut Context<'_>, arrival: &mut Arrival<'_>) -> bool {
+        let begin = self.rcv_nxt;
         self.rcv_nxt += arrival.payload.len() as u32;
         let incoming = self.incoming.get_or_insert_default();
         incoming.queue.push(cx.pool, arrival.payload);
@@ -46,6 +47,7 @@ impl Connection {
             self.rcv_nxt += chunk.len() as u32;
             incoming.queue.push(cx.pool, &mut chunk);
         }
+        self.totals.bytes_received += u64::from(self.rcv_nxt - begin);
         self.events.readable = true;
         waited
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::TimerKind;
 use crate::time::Instant;
 
 /// A moment that may not be set, in eight bytes.
@@ -78,6 +79,25 @@ pub(super) struct Timers {
 }
 
 impl Timers {
+    /// The earliest of them, with what it is for; `persisting`: the retransmission timer is the persist timer now.
+    pub(super) fn next_with_kind(&self, persisting: bool) -> Option<(TimerKind, Instant)> {
+        let retransmit = if persisting { TimerKind::Persist } else { TimerKind::Retransmit };
+        let loss = match self.loss_purpose {
+            LossTimer::Reordering => TimerKind::Reordering,
+            LossTimer::TailProbe => TimerKind::TailProbe,
+        };
+        let all = [
+            (retransmit, self.retransmit),
+            (loss, self.loss),
+            (TimerKind::Pace, self.pace),
+            (TimerKind::DelayedAck, self.delayed_ack),
+            (TimerKind::KeepAlive, self.keep_alive),
+            (TimerKind::FinWait2, self.linger),
+        ];
+        let set = all.into_iter().filter_map(|(kind, deadline)| Some((kind, deadline.at()?)));
+        set.min_by_key(|&(_, at)| at)
+    }
+
     /// The earliest of them.
     pub(super) fn next(&self) -> Option<Instant> {
         self.retransmit

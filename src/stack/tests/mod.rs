@@ -15,6 +15,7 @@ mod loopback;
 mod output;
 mod ports;
 mod resets;
+mod survey;
 mod time_wait;
 mod udp;
 

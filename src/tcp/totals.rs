@@ -1,0 +1,13 @@
+//! What a connection has carried in all: for whoever looks on.
+
+/// Sums over the life of a connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Totals {
+    pub(super) bytes_acked: u64,
+    pub(super) bytes_received: u64,
+    pub(super) segments_in: u32,
+    pub(super) segments_out: u32,
+    /// The last delivery rate of what was sent before: the measuring itself ends with the flight. Four bytes are exact
+    /// enough for something to be looked at.
+    pub(super) delivery_rate: f32,
+}
