@@ -1,4 +1,5 @@
-//! The sockets of a [`Network`] for asynchronous programs, with the names of `tokio::net`. Feature `tokio`.
+//! The sockets of a [`Network`](crate::net::Network) for asynchronous programs, with the names of `tokio::net`.
+//! Feature `tokio`.
 //!
 //! What these are built on is only that whoever waits is told of events, so that they work on any runtime; the traits
 //! are tokio's, as those are what hyper, axum and rustls are written for. The stack itself runs on the network's own
