@@ -110,9 +110,17 @@ async_examples() {
     step "asynchronous examples" cargo build "${manifest[@]}" --target-dir target
 }
 
+# The fuzz targets, each for a moment: they still build, and what was found once is not found again.
+fuzz_targets() {
+    local manifest=(--manifest-path fuzz/Cargo.toml)
+    step "format, fuzz targets" cargo fmt "${manifest[@]}" --check
+    step "lints, fuzz targets" cargo clippy "${manifest[@]}" -- -D warnings
+    step "fuzz targets" scripts/fuzz.sh 5
+}
+
 # The programs that the integration scripts call, and the C compiler and linker that building needs.
 install_tools() {
-    need cc build-essential ip iproute2 ping iputils-ping curl curl tshark tshark dumpcap wireshark-common \
+    need cc build-essential g++ g++ ip iproute2 ping iputils-ping curl curl tshark tshark dumpcap wireshark-common \
         python3 python3 openssl openssl sysctl procps modprobe kmod || return
     # Two different programs are called nc; only this one has -N and speaks IPv6.
     nc -h 2>&1 | grep -q OpenBSD || apt_get netcat-openbsd
@@ -131,6 +139,7 @@ main() {
     step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features
     packetdrill_scripts
     async_examples
+    fuzz_targets
     step "release build" cargo build --release --bins --examples
     integration_tests
 
