@@ -67,6 +67,12 @@ enum Command {
 }
 
 /// Does what the command line says; the process ends with what this returns.
+///
+/// ```no_run
+/// fn main() -> std::process::ExitCode {
+///     longwire::cli::run()
+/// }
+/// ```
 pub fn run() -> ExitCode {
     let CommandLine { log, command } = CommandLine::parse();
     logging::start(&log);

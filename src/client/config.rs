@@ -6,6 +6,29 @@ use std::time::Duration;
 use super::Tracer;
 
 /// Settings of a [`Client`](super::Client).
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// use std::time::Duration;
+/// use longwire::client::{Authority, Body, Client, ClientConfig, RequestBody, Trace, Tracer};
+/// use longwire::net::Network;
+///
+/// /// Posts over a connection of its own, and says what happens.
+/// fn post(network: &Network, url: &str) -> Result<http::Response<Body>, longwire::client::Error> {
+///     let tracer: Tracer = Arc::new(|step| match step {
+///         Trace::Connected { address, took } => eprintln!("{address} after {took:?}"),
+///         Trace::Reused { authority } => eprintln!("again: {}", Authority::host(authority)),
+///         _ => {}
+///     });
+///     let config = ClientConfig {
+///         timeout: Some(Duration::from_secs(10)),
+///         persistent: false,
+///         tracer: Some(tracer),
+///         ..ClientConfig::default()
+///     };
+///     Client::with_config(network, config).post(url, RequestBody::Bytes(b"hello".to_vec()))
+/// }
+/// ```
 #[derive(Clone)]
 pub struct ClientConfig {
     /// Whether connections are kept for further requests; if not, each request says `Connection: close` on a

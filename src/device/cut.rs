@@ -34,6 +34,15 @@ pub enum CutError {
 }
 
 /// Cuts packets in one scratch buffer of its own: nothing is allocated for a packet.
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use longwire::device::{CutError, Cutter};
+/// use longwire::wire::OutPacket;
+/// let nonsense = OutPacket { header: &[0; 3], payload: &[], transport: 20, checksum: 16, gso_size: 0 };
+/// let cut = Cutter::default().cut(&nonsense, 1_500, |_packet| ControlFlow::Continue(()));
+/// assert_eq!(cut, Err(CutError::Malformed));
+/// ```
 pub struct Cutter {
     scratch: Box<[u8]>,
 }

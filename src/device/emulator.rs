@@ -27,6 +27,21 @@ const STOP: Token = Token(3);
 ///
 /// [`run`](LinkEmulator::run) is a loop of its own; whoever has another one calls [`turn`](LinkEmulator::turn) when a
 /// wire is ready or the [`deadline`](LinkEmulator::deadline) has come.
+///
+/// ```
+/// use longwire::device::{LinkEmulator, PairEnd, WireDevice};
+/// use longwire::time::Instant;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let ((mut a, a_inside), (b_inside, b)) = (PairEnd::pair(1_500), PairEnd::pair(1_500));
+/// let mut link = LinkEmulator::new(a_inside, b_inside, "delay=20ms".parse()?, "loss=1%".parse()?);
+/// a.transmit(Instant::ZERO, &[0x45; 40]);
+/// link.turn(Instant::ZERO)?;
+/// assert_eq!(link.deadline(), Some(Instant::from_millis(20)));
+/// link.turn(Instant::from_millis(20))?;
+/// assert_eq!(b.waiting(), 1);
+/// # Ok(())
+/// # }
+/// ```
 pub struct LinkEmulator<W> {
     a: W,
     b: W,

@@ -115,6 +115,17 @@ impl InterfaceConfig {
 
 /// A device over a TUN interface: [`Plain`](super::Plain) or [`Offload`](super::Offload). What the two ask of the kernel
 /// is asked when the interface is opened.
+///
+/// ```
+/// use longwire::device::{DeviceError, InterfaceConfig, Offload, OpenTun, Plain, TunDevice};
+///
+/// /// A device of either kind: `open::<Plain>()`, `open::<Offload>()`.
+/// fn open<D: TunDevice>() -> Result<D, DeviceError> {
+///     let config = InterfaceConfig { mtu: 9_000, ..InterfaceConfig::default() };
+///     OpenTun::<D>::open(&"lw0".parse()?)?.configure(&config)
+/// }
+/// # let _ = (open::<Plain>, open::<Offload>);
+/// ```
 pub trait TunDevice: Sized {
     /// Attaches to the interface, or creates it, in the way that this device wants; the descriptor does not block.
     ///

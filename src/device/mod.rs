@@ -14,6 +14,28 @@
 //!
 //! A stack is driven against a [`Device`]. Wrappers stand below the cut, around a [`WireDevice`], so that one loss is
 //! one packet and a capture shows what the wire carries: the same in the command line, the tests and the simulation.
+//!
+//! Wrappers around a wire, and the cut above them; what the impairment loses the capture never sees:
+//!
+//! ```
+//! use longwire::device::{Capture, Chance, Cut, Impair, Limit, LinkConfig, LinkCounters, PairEnd, Trace, WireDevice};
+//! use longwire::time::{Duration, Instant};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (here, _there) = PairEnd::pair(1_500);
+//! let bad = LinkConfig { loss: Chance::percent(100), queue: Limit::Packets(100), ..LinkConfig::default() };
+//! let file = Vec::new(); // anything that is written to
+//! let traced = Trace::new(here, "lw0");
+//! let captured = Capture::new(traced, file, "capture.pcapng", "lw0", Duration::ZERO)?;
+//! let mut wire = Impair::new(captured, bad);
+//!
+//! wire.transmit(Instant::ZERO, &[0x45; 40]);
+//! let (outbound, _inbound) = wire.link_counters();
+//! assert_eq!(*outbound, LinkCounters { pushed: 1, lost: 1, ..LinkCounters::default() });
+//! let _device = Cut::new(wire); // for `Network::builder`
+//! # Ok(())
+//! # }
+//! ```
 
 mod capture;
 mod cut;
@@ -74,6 +96,14 @@ pub use trace::{Summary, Trace};
 pub(crate) use system::watch_in_runtime;
 
 /// Takes the name of a counter, what it counts, and its value.
+///
+/// ```
+/// use longwire::device::{CounterVisitor, Device};
+/// let (device, _other_end) = longwire::device::pair(1_500);
+/// let mut names = Vec::new();
+/// let visit: &mut CounterVisitor<'_> = &mut |name, _help, _value| names.push(name);
+/// device.counters(visit);
+/// ```
 pub type CounterVisitor<'a> = dyn FnMut(&'static str, &'static str, u64) + 'a;
 
 /// A source and sink of IP packets that never blocks.

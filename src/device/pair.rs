@@ -31,6 +31,12 @@ pub fn pair(mtu: usize) -> (Cut<PairEnd>, Cut<PairEnd>) {
 
 /// Two ends between which super-packets pass whole and checksums stay uncompleted, as they do between a host and
 /// a device with offload. `mtu` is what the stacks derive their segment size from.
+///
+/// ```
+/// use longwire::device::{WholeEnd, whole_pair};
+/// let (here, _there): (WholeEnd, WholeEnd) = whole_pair(1_500);
+/// assert_eq!(here.waiting(), 0);
+/// ```
 pub fn whole_pair(mtu: usize) -> (WholeEnd, WholeEnd) {
     let (a, b) = PairEnd::pair(mtu);
     (WholeEnd(a), WholeEnd(b))

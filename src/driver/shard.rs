@@ -39,6 +39,23 @@ const OUTPUT_SLICES: usize = 4;
 ///
 /// Dropping the shard stops the stack: the device is closed, and who waits is woken and finds it
 /// [stopped](SharedStack::is_stopped).
+///
+/// ```
+/// use longwire::driver::{Clock, Config, Duration, Ringer, Shard, Stack, Turn};
+/// use longwire::stack::{Pool, Seed};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let (device, _other_end) = longwire::device::pair(1_500);
+/// let clock = Clock::start();
+/// let config = Config::new(vec!["10.9.0.2/24".parse().unwrap()]);
+/// let stack = Stack::new(config, Seed::from_u64(1), Pool::new(), clock.now());
+/// let mut shard = Shard::new(stack, Box::new(device), clock, Ringer::new(|| {}))?;
+/// let turn: Turn = shard.turn(shard.shared().now());
+/// assert!(!turn.more && !turn.gone);
+/// assert_eq!(shard.deadline(), None, "no socket, no timer");
+/// # Ok(())
+/// # }
+/// ```
 pub struct Shard {
     shared: SharedStack,
     /// A descriptor of our own for what the device waits on, as the device itself is behind the lock.

@@ -81,6 +81,25 @@ pub enum Direction {
 }
 
 /// Told of each event of a socket, on whichever thread it came up: pollers and futures hang on here.
+///
+/// ```
+/// use std::sync::{Arc, mpsc};
+/// use longwire::driver::{Direction, Readiness, Subscriber, Ticket, Waiter};
+///
+/// struct Telling(mpsc::SyncSender<Readiness>);
+///
+/// impl Subscriber for Telling {
+///     fn notify(&self, kinds: Readiness) {
+///         // Nobody listens any more, or not now: the next event comes all the same.
+///         let _ = self.0.try_send(kinds);
+///     }
+/// }
+///
+/// let (sender, _receiver) = mpsc::sync_channel(16);
+/// let waiter = Waiter::default();
+/// assert!(waiter.try_subscribe(Arc::new(Telling(sender))));
+/// let _before_the_attempt: Ticket = waiter.ticket(Direction::Read);
+/// ```
 pub trait Subscriber: Send + Sync {
     /// Something of `kinds` happened. Called without any lock; must not block.
     fn notify(&self, kinds: Readiness);

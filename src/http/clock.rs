@@ -11,7 +11,8 @@ impl Date {
     /// The date at `unix_seconds` after 1970.
     ///
     /// ```
-    /// assert_eq!(longwire::http::Date::at(784_111_777).as_bytes(), b"Sun, 06 Nov 1994 08:49:37 GMT");
+    /// use longwire::http::Date;
+    /// assert_eq!(Date::at(784_111_777).as_bytes(), b"Sun, 06 Nov 1994 08:49:37 GMT");
     /// ```
     pub fn at(unix_seconds: u64) -> Self {
         // IMF-fixdate has four digits for the year: what lies beyond is pinned to its last second.

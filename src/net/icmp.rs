@@ -9,6 +9,22 @@ use super::socket::{Socket, refuse_zero};
 use crate::driver::Direction;
 
 /// A socket for ICMP and ICMPv6 echo requests and their replies: what `ping` needs.
+///
+/// ```
+/// use std::time::Duration;
+/// use longwire::net::{IcmpSocket, Network};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (here, there) = longwire::device::pair(1_500);
+/// # let here = Network::builder(here).address("10.9.0.1/24".parse()?).start()?;
+/// # let there = Network::builder(there).address("10.9.0.2/24".parse()?).start()?;
+/// let socket: IcmpSocket = here.icmp()?;
+/// socket.send_echo("10.9.0.2".parse()?, 1, b"ping")?;
+/// let mut buffer = [0; 64];
+/// let (len, from, sequence) = socket.recv_echo(&mut buffer)?;
+/// assert_eq!((&buffer[..len], from, sequence), (&b"ping"[..], "10.9.0.2".parse()?, 1));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct IcmpSocket {
     socket: Socket,

@@ -72,6 +72,16 @@ common_calls!(TcpListener);
 tcp_option_calls!(TcpListener);
 
 /// The iterator of [`TcpListener::incoming`].
+///
+/// ```
+/// use longwire::net::{Incoming, TcpListener};
+///
+/// /// The next `count` connections that come in order.
+/// fn next(listener: &TcpListener, count: usize) -> std::io::Result<Vec<longwire::net::TcpStream>> {
+///     let incoming: Incoming<'_> = listener.incoming();
+///     incoming.take(count).collect()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Incoming<'a> {
     listener: &'a TcpListener,

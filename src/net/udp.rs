@@ -15,10 +15,10 @@ use crate::driver::Direction;
 /// What it does not have of the standard library's is broadcast and multicast, which the stack does not send.
 ///
 /// ```
-/// use longwire::net::Network;
+/// use longwire::net::{Network, UdpSocket};
 ///
 /// fn ask(network: &Network, question: &[u8]) -> std::io::Result<Vec<u8>> {
-///     let socket = network.udp("10.9.0.2:0")?;
+///     let socket: UdpSocket = network.udp("10.9.0.2:0")?;
 ///     socket.connect("10.9.0.1:53")?;
 ///     socket.send(question)?;
 ///     let mut answer = vec![0; 512];

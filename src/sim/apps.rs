@@ -20,6 +20,17 @@ pub struct Outcome {
 }
 
 /// What an application has in hand during its turn.
+///
+/// ```
+/// use longwire::sim::{Endpoint, Turn};
+/// use longwire::stack::{Instant, Stack};
+///
+/// /// Lets an application do what it can do now; when it wants to be called again.
+/// fn act(endpoint: &mut Endpoint, stack: &mut Stack, now: Instant) -> Option<Instant> {
+///     endpoint.act(&mut Turn { now, stack, scratch: &mut [0; 4_096] });
+///     endpoint.deadline()
+/// }
+/// ```
 pub struct Turn<'a> {
     /// Now.
     pub now: Instant,

@@ -7,6 +7,14 @@
 //!
 //! What a failing world prints is the seed and where it noticed; `LONGWIRE_SIM_SEEDS` and `LONGWIRE_SIM_TRACE` replay
 //! it (see `tests/simulation.rs`).
+//!
+//! A world drawn from a seed:
+//!
+//! ```
+//! use longwire::sim::{Failure, Report, Scenario};
+//! let report: Report = Scenario::from_seed(1).run().map_err(|failure: Failure| failure.to_string()).unwrap();
+//! assert_eq!(report.hash, Scenario::from_seed(1).run().unwrap().hash, "the same seed, the same packets");
+//! ```
 
 mod apps;
 mod failure;

@@ -85,6 +85,18 @@ pub enum Disturbance {
 }
 
 /// A world's description. Two hosts, a link each way, and what goes on between them.
+///
+/// ```
+/// use std::time::Duration;
+/// use longwire::sim::{Disturbance, Flow, Scenario, Side};
+///
+/// let mut scenario = Scenario::from_seed(3).without_impairment();
+/// scenario.disturbances = vec![(Duration::from_millis(50), Disturbance::Stall { host: 0, how_long: Duration::from_secs(1) })];
+/// let flows: &[Flow] = &scenario.flows;
+/// let clients = flows.iter().map(|flow| -> &Side { &flow.client });
+/// assert!(clients.count() > 0);
+/// scenario.run().unwrap();
+/// ```
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// The seed that everything random in the world follows from.

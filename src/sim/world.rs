@@ -56,6 +56,51 @@ pub enum Pause {
 ///
 /// Build it with [`add_host`](World::add_host) and [`link`](World::link), give the hosts work through
 /// [`host_mut`](World::host_mut), then [`run`](World::run) it, or let it [`finish`](World::finish).
+///
+/// ```
+/// use longwire::device::LinkConfig;
+/// use longwire::sim::{
+///     Crossing, Ending, Endpoint, Habit, Host, HostConfig, HostId, Outcome, Pace, Pattern, Pause, Plan, Rule, Script,
+///     Seen, Service, Step, Stream, Trace, World,
+/// };
+/// use longwire::stack::{Config, Duration, Instant};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut world = World::new(1, Trace::with_lines());
+/// let mut host = |address: &str| world.add_host(HostConfig::new(Config::new(vec![address.parse().unwrap()])));
+/// let (client, server): (HostId, HostId) = (host("10.9.0.1/24"), host("10.9.0.2/24"));
+/// let link: LinkConfig = "delay=20ms".parse()?;
+/// world.link(client, server, &link, &link);
+///
+/// // The client sends 10,000 bytes, the server sends them back.
+/// let stream = Stream { pattern: Pattern::new(7), len: 10_000 };
+/// let (reading, writing) = (Habit::eager(), Habit::eager());
+/// let sends = Script { tag: 0, sends: stream, expects: stream, pace: Pace::Free, ending: Ending::First, reading, writing };
+/// let echoes = Script { pace: Pace::Echo, ending: Ending::Second, ..sends.clone() };
+/// let address = "10.9.0.2:7".parse()?;
+/// world.host_mut(server).serve(Service::new(address, echoes, 1))?;
+/// let plan = Plan { at: Instant::from_millis(5), remote: address, local: None, options: None, script: sends };
+/// world.host_mut(client).plan(plan);
+///
+/// // The first packet from the client is lost: what a rule gives `false` for does not arrive.
+/// let mut lost = 0;
+/// let rule: Box<Rule> = Box::new(move |crossing: Crossing, packet: &mut Vec<u8>| {
+///     let is_first = crossing.from == client && Seen::of(packet).is_some() && lost == 0;
+///     lost += usize::from(is_first);
+///     !is_first
+/// });
+/// world.set_rule(rule);
+///
+/// let pause = world.run(Instant::from_secs(60), |world| world.hosts().iter().all(Host::is_finished))?;
+/// assert_eq!(pause, Pause::Done);
+/// let endpoint: &Endpoint = &world.host(client).endpoints()[0];
+/// let ended: Outcome = endpoint.outcome().expect("it has ended");
+/// assert!(ended.error.is_none() && ended.at > Instant::from_secs(1), "it began again after a second");
+/// assert!(!world.trace().lines().is_empty(), "a line for each {:?}", Step::Sent);
+/// # let _ = Duration::ZERO;
+/// # Ok(())
+/// # }
+/// ```
 pub struct World {
     seed: u64,
     rng: Rng,

@@ -68,6 +68,12 @@ const fn bits(address: IpAddr) -> u8 {
 }
 
 /// Why a text is not an address with a prefix.
+///
+/// ```
+/// use longwire::stack::{Cidr, CidrError};
+/// assert!(matches!("10.9.0.2".parse::<Cidr>(), Err(CidrError::NoPrefix(_))));
+/// assert!(matches!("10.9.0.2/33".parse::<Cidr>(), Err(CidrError::Prefix { longest: 32, .. })));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CidrError {
     /// The part before the slash is not an address.

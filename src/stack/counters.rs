@@ -188,6 +188,15 @@ group! {
 }
 
 /// Everything counted in a stack.
+///
+/// ```
+/// use longwire::stack::{Counters, IcmpCounters, IpCounters, StackCounters, UdpCounters};
+/// let counters = Counters { ip: IpCounters { received: 2, ..IpCounters::default() }, ..Counters::default() };
+/// let Counters { icmp, udp, stack, .. } = counters;
+/// assert_eq!((icmp, udp, stack), (IcmpCounters::default(), UdpCounters::default(), StackCounters::default()));
+/// let received = counters.iter().find(|(name, _help, _value)| *name == "ip_received");
+/// assert_eq!(received.map(|(_, _, value)| value), Some(2));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// IP.

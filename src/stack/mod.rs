@@ -14,6 +14,60 @@
 //! assert_eq!(stack.poll_timeout(), None, "nothing to wait for");
 //! ```
 //!
+//! Two of them, and whoever drives them; nothing here waits for anything:
+//!
+//! ```
+//! use longwire::stack::{
+//!     Config, Flushed, Instant, ListenOptions, OutPacket, PacketMeta, Pool, Readiness, Seed, SendOutcome, Sink,
+//!     SocketId, Stack,
+//! };
+//! use longwire::wire::ChecksumState;
+//!
+//! /// What a stack sends, packet by packet.
+//! #[derive(Default)]
+//! struct Cable(Vec<Vec<u8>>);
+//!
+//! impl Sink for Cable {
+//!     fn send(&mut self, packet: &OutPacket<'_>) -> SendOutcome {
+//!         self.0.push([packet.header, &packet.payload.concat()].concat());
+//!         SendOutcome::Sent
+//!     }
+//! }
+//!
+//! /// Everything that `from` has to send now, to `to`. Whether that was anything.
+//! fn carry(now: Instant, from: &mut Stack, to: &mut Stack) -> bool {
+//!     let mut cable = Cable::default();
+//!     while from.poll_transmit(now, &mut cable) == Flushed::More {}
+//!     // The checksums are for a device to complete, and there is none.
+//!     let meta = PacketMeta { received_at: now, checksum: ChecksumState::Trusted, gso_size: 0 };
+//!     for bytes in &cable.0 {
+//!         let mut packet = to.pool().take_largest();
+//!         packet.append(bytes);
+//!         to.handle_packet(now, &mut packet, &meta);
+//!     }
+//!     !cable.0.is_empty()
+//! }
+//!
+//! let stack = |address: &str, seed| {
+//!     let config = Config::new(vec![address.parse().unwrap()]);
+//!     Stack::new(config, Seed::from_u64(seed), Pool::new(), Instant::ZERO)
+//! };
+//! let (mut client, mut server) = (stack("10.9.0.1/24", 1), stack("10.9.0.2/24", 2));
+//! let now = Instant::from_millis(1);
+//! let listener = server.listen("10.9.0.2:80".parse().unwrap(), ListenOptions::default()).unwrap();
+//! let stream: SocketId = client.connect(now, "10.9.0.2:80".parse().unwrap(), None, None).unwrap();
+//! while carry(now, &mut client, &mut server) | carry(now, &mut server, &mut client) {}
+//!
+//! let told: Readiness = client.poll_event().expect("the connection stands").kinds;
+//! assert!(told.connected && told.writable);
+//! let (accepted, _peer) = server.accept(listener).unwrap();
+//! client.write(stream, b"hello").unwrap();
+//! while carry(now, &mut client, &mut server) | carry(now, &mut server, &mut client) {}
+//! let mut received = [0; 5];
+//! assert_eq!(server.read(accepted, &mut received), Ok(5));
+//! assert_eq!(&received, b"hello");
+//! ```
+//!
 //! Each file is one concern. A packet's way in: `input` (IP), `fragments`, then `tcp_input` and `handshake`, `icmp`, `udp`. The
 //! way out: `output` and `link`. Tables and queues that know nothing of packets: `slab`, `demux`, `wheel`,
 //! `time_wait`, `listener`, `outbox`, `output_queue`, `event`.

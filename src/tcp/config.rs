@@ -38,6 +38,12 @@ pub enum EcnMode {
 }
 
 /// Parameters of all connections of a stack. The defaults are what deployed stacks do.
+///
+/// ```
+/// use longwire::tcp::{Algorithm, Config, EcnMode};
+/// let config = Config { congestion: Algorithm::NewReno, ecn: EcnMode::Always, ..Config::default() };
+/// assert_eq!(config.time_wait(), 2 * config.msl);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Maximum segment lifetime; TIME-WAIT lasts twice that (RFC 9293 3.4.2).

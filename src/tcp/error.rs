@@ -3,6 +3,12 @@
 use std::{fmt, io};
 
 /// An error of a socket. A connection that has failed repeats the error that ended it.
+///
+/// ```
+/// use longwire::tcp::Error;
+/// assert_eq!(Error::TimedOut.kind(), std::io::ErrorKind::TimedOut);
+/// assert_eq!(std::io::Error::from(Error::StaleSocket).kind(), Error::StaleSocket.kind());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Error {
     /// Nothing to read, no room to write, no connection to accept: an event will say when that changes.

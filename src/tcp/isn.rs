@@ -8,6 +8,15 @@ use crate::time::Instant;
 use crate::wire::{IpPair, SeqNumber};
 
 /// Gives each 4-tuple a place in sequence space that outsiders cannot guess.
+///
+/// ```
+/// use longwire::{tcp::IsnGenerator, time::{Duration, Instant}, wire::IpPair};
+/// let pair = IpPair::new("10.9.0.2".parse().unwrap(), "10.9.0.1".parse().unwrap()).unwrap();
+/// let (generator, now) = (IsnGenerator::new([7; 16]), Instant::from_secs(1));
+/// let isn = generator.isn(now, &pair, 80, 40_000);
+/// assert_eq!(generator.isn(now + Duration::from_micros(4), &pair, 80, 40_000), isn + 1);
+/// assert_ne!(generator.isn(now, &pair, 80, 40_001), isn);
+/// ```
 #[derive(Clone)]
 pub struct IsnGenerator {
     key: [u8; 16],

@@ -4,6 +4,15 @@ use crate::wire::{SeqNumber, TcpFlags, TcpHeader};
 
 /// The reset for a segment that nobody expects (RFC 9293 3.5.2, group 1; 3.10.7.1), without ports, or `None` for a
 /// segment that is a reset itself.
+///
+/// ```
+/// use longwire::tcp::reset_for;
+/// use longwire::wire::{SeqNumber, TcpFlags, TcpHeader};
+/// let syn = TcpHeader { seq: SeqNumber(99), flags: TcpFlags::SYN, ..TcpHeader::default() };
+/// let reset = reset_for(&syn, 0).unwrap();
+/// assert_eq!((reset.flags, reset.ack), (TcpFlags::RST | TcpFlags::ACK, SeqNumber(100)));
+/// assert_eq!(reset_for(&reset, 0), None, "nobody answers a reset");
+/// ```
 pub fn reset_for(segment: &TcpHeader, payload_len: usize) -> Option<TcpHeader> {
     if segment.has(TcpFlags::RST) {
         return None;

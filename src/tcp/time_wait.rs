@@ -6,6 +6,18 @@ use crate::wire::{SeqNumber, TcpFlags, TcpHeader, TcpOptions, Timestamps};
 
 /// What is remembered of a connection until old segments of it have died out. It lasts 2·MSL; the ring of the stack
 /// that holds these knows when each ends.
+///
+/// ```
+/// use longwire::tcp::{TimeWait, TimeWaitReply};
+/// use longwire::time::Instant;
+/// use longwire::wire::{SeqNumber, TcpFlags, TcpHeader};
+/// let (snd_nxt, rcv_nxt) = (SeqNumber(500), SeqNumber(900));
+/// let ended = TimeWait { snd_nxt, rcv_nxt, window: 100, ts_recent: None, timestamp_offset: 0 };
+/// let fin = TcpHeader { seq: rcv_nxt - 1, flags: TcpFlags::FIN | TcpFlags::ACK, ..TcpHeader::default() };
+/// assert!(matches!(ended.handle_segment(Instant::ZERO, &fin), TimeWaitReply::Restart(ack) if ack.ack == rcv_nxt));
+/// let syn = TcpHeader { seq: rcv_nxt + 1, flags: TcpFlags::SYN, ..TcpHeader::default() };
+/// assert_eq!(ended.handle_segment(Instant::ZERO, &syn), TimeWaitReply::Reuse);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct TimeWait {
     /// Where our sequence numbers end.

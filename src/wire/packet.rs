@@ -13,6 +13,12 @@ pub enum ChecksumState {
 }
 
 /// What came with a packet.
+///
+/// ```
+/// use longwire::{time::Instant, wire::{ChecksumState, PacketMeta}};
+/// let meta = PacketMeta { received_at: Instant::from_millis(5), checksum: ChecksumState::Trusted, gso_size: 0 };
+/// assert_ne!(meta.checksum, ChecksumState::default(), "whoever says nothing has it verified");
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PacketMeta {
     /// When the device read it. Round-trip times end here, so that queueing inside the stack is not network delay.
@@ -68,6 +74,26 @@ pub enum SendOutcome {
 }
 
 /// Where a stack's packets go.
+///
+/// ```
+/// use longwire::wire::{OutPacket, SendOutcome, Sink};
+///
+/// /// Counts what would be on the wire.
+/// #[derive(Default)]
+/// struct Counting { packets: usize }
+///
+/// impl Sink for Counting {
+///     fn send(&mut self, packet: &OutPacket<'_>) -> SendOutcome {
+///         self.packets += packet.wire_packets();
+///         SendOutcome::Sent
+///     }
+/// }
+///
+/// let mut sink = Counting::default();
+/// let payload = [&[0; 3_000][..]];
+/// sink.send(&OutPacket { header: &[0; 40], payload: &payload, transport: 20, checksum: 16, gso_size: 1_460 });
+/// assert_eq!(sink.packets, 3);
+/// ```
 pub trait Sink {
     /// Takes one packet, or says why not. The slices are only borrowed.
     fn send(&mut self, packet: &OutPacket<'_>) -> SendOutcome;

@@ -243,6 +243,12 @@ impl fmt::Display for LinkConfig {
 }
 
 /// What is wrong with the options of a link.
+///
+/// ```
+/// use longwire::device::{LinkConfig, LinkConfigError};
+/// let error: LinkConfigError = "loss=120%".parse::<LinkConfig>().unwrap_err();
+/// assert!(error.to_string().contains("120%"), "{error}");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkConfigError(String);
 

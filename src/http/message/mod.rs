@@ -2,6 +2,55 @@
 //!
 //! Everything is incremental: input arrives in pieces of any size, and a piece is looked at once. What has arrived
 //! of a head is bounded by [`HeadLimits`]; body bytes are lent from the input and never stored here.
+//!
+//! ```
+//! use http::header::ACCEPT_ENCODING;
+//! use http::{HeaderMap, Method, StatusCode, Uri};
+//! use longwire::http::BadMessage;
+//! use longwire::http::message::{
+//!     BodyDecoder, ChunkedDecoder, ConnectionOptions, Decoded, Framing, HeadBuffer, HeadLimits, HeadProgress,
+//!     LAST_CHUNK, list_items, parse_request, parse_response, request_framing, response_framing, write_chunk_size,
+//!     write_field, write_length, write_request_line, write_status_line,
+//! };
+//!
+//! // A request, written ...
+//! let mut wire = Vec::new();
+//! write_request_line(&mut wire, &Method::POST, &Uri::from_static("/upload"));
+//! write_field(&mut wire, "host", b"10.9.0.2");
+//! write_field(&mut wire, "accept-encoding", b"gzip, br");
+//! write_field(&mut wire, "transfer-encoding", b"chunked");
+//! wire.extend_from_slice(b"\r\n");
+//! write_chunk_size(&mut wire, 5);
+//! wire.extend_from_slice(b"hello\r\n");
+//! wire.extend_from_slice(LAST_CHUNK);
+//! wire.extend_from_slice(b"\r\n");
+//!
+//! // ... and read again.
+//! let limits = HeadLimits::default();
+//! let mut buffer = HeadBuffer::default();
+//! let HeadProgress::Complete { head, consumed, fields } = buffer.feed(&wire, &limits)? else {
+//!     panic!("it is all there");
+//! };
+//! let request = parse_request(head, fields)?;
+//! assert_eq!(list_items(request.headers(), &ACCEPT_ENCODING).collect::<Vec<_>>(), ["gzip", "br"]);
+//! assert!(!ConnectionOptions::of(request.headers()).close);
+//! let framing = request_framing(request.method(), request.version(), request.headers())?;
+//! assert_eq!(framing, Framing::Chunked);
+//! let mut decoder = BodyDecoder::new(framing);
+//! assert!(matches!(decoder, BodyDecoder::Chunked(ChunkedDecoder { .. })));
+//! let (_, decoded) = decoder.decode(&wire[consumed..], &limits)?;
+//! assert!(matches!(decoded, Decoded::Data(b"hello")));
+//!
+//! // A response has a framing of its own.
+//! let mut wire = Vec::new();
+//! write_status_line(&mut wire, StatusCode::OK);
+//! write_length(&mut wire, 5);
+//! wire.extend_from_slice(b"\r\n");
+//! let answer = parse_response(&wire, 1)?;
+//! assert_eq!(response_framing(&Method::GET, answer.status(), answer.headers())?, Framing::Length(5));
+//! assert_eq!(response_framing(&Method::GET, StatusCode::OK, &HeaderMap::new())?, Framing::UntilClose);
+//! # Ok::<(), BadMessage>(())
+//! ```
 
 mod body;
 mod chunked;

@@ -93,6 +93,42 @@ pub trait Handler: Send {
 }
 
 /// Finds the handler for each request; shared by all connections of a server.
+///
+/// ```
+/// use std::task::{Context, Poll};
+/// use http::{HeaderMap, Request, Response};
+/// use longwire::http::{Appetite, Buffered, Handler, Piece, Service, Step};
+///
+/// /// Counts the bytes of a body without keeping them.
+/// #[derive(Default)]
+/// struct Counting { bytes: usize, complete: bool }
+///
+/// impl Handler for Counting {
+///     fn appetite(&self) -> Appetite { Appetite::Hungry }
+///     fn on_body(&mut self, piece: &[u8]) { self.bytes += piece.len(); }
+///     fn on_end(&mut self, _trailers: Option<HeaderMap>) { self.complete = true; }
+///     fn poll_response(&mut self, _: &mut Context<'_>, _budget: usize) -> Poll<Step> {
+///         if !self.complete {
+///             return Poll::Pending;
+///         }
+///         let text: Piece = format!("{} bytes\n", self.bytes).into_bytes().into();
+///         Poll::Ready(Step::Whole(Response::new(text)))
+///     }
+/// }
+///
+/// /// Counts what is put, and sends everything else back.
+/// struct Site;
+///
+/// impl Service for Site {
+///     fn handler(&self, request: &mut Request<()>) -> Box<dyn Handler> {
+///         match request.method().as_str() {
+///             "PUT" => Box::new(Counting::default()),
+///             _ => Box::new(Buffered::new(1_000_000, |request| Response::new(request.into_body().into()))),
+///         }
+///     }
+/// }
+/// # let _: Box<dyn Handler> = Site.handler(&mut Request::new(()));
+/// ```
 pub trait Service: Send + Sync {
     /// A new handler for `request`, to which it will be shown next. What a server knows beside the request, such as
     /// the peer's address, it may leave in the request's extensions before it asks another service.

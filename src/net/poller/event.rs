@@ -56,6 +56,13 @@ pub struct Events {
 }
 
 /// The iterator over [`Events`].
+///
+/// ```
+/// use longwire::net::{Events, Iter};
+/// let events = Events::with_capacity(64);
+/// let mut iter: Iter<'_> = events.iter();
+/// assert!(iter.next().is_none(), "nothing was polled");
+/// ```
 pub type Iter<'a> = std::slice::Iter<'a, Event>;
 
 impl Events {

@@ -4,6 +4,15 @@ use crate::net::socket::Socket;
 use crate::net::{TcpListener, TcpStream, UdpSocket};
 
 /// What a [`Poller`](super::Poller) can wait for: the sockets of this module.
+///
+/// ```
+/// use longwire::net::{Interest, Poller, Source, Token};
+///
+/// /// Waits for reading and writing, whatever kind of socket it is.
+/// fn watch(poller: &Poller, socket: &impl Source, number: usize) -> std::io::Result<()> {
+///     poller.register(socket, Token(number), Interest::READABLE | Interest::WRITABLE)
+/// }
+/// ```
 pub trait Source: sealed::HasSocket {}
 
 impl<T: sealed::HasSocket> Source for T {}

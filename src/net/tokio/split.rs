@@ -23,6 +23,28 @@ pub struct WriteHalf<'a>(pub(super) &'a TcpStream);
 pub struct OwnedReadHalf(Arc<TcpStream>);
 
 /// The writing half of [`TcpStream::into_split`]. Dropping it closes our direction.
+///
+/// ```
+/// use longwire::net::tokio::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, TcpStream, WriteHalf};
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// /// Sends and receives at the same time, in two tasks.
+/// async fn exchange(stream: TcpStream) -> Result<TcpStream, ReuniteError> {
+///     let (mut reading, mut writing): (OwnedReadHalf, OwnedWriteHalf) = stream.into_split();
+///     let sending = tokio::spawn(async move { writing.write_all(b"question").await.map(|()| writing) });
+///     let mut answer = [0; 6];
+///     let _ = reading.read_exact(&mut answer).await;
+///     reading.reunite(sending.await.expect("it does not panic").expect("it is sent"))
+/// }
+///
+/// /// The same in one task.
+/// async fn exchange_in_one(stream: &mut TcpStream) -> std::io::Result<()> {
+///     let (mut reading, mut writing): (ReadHalf<'_>, WriteHalf<'_>) = stream.split();
+///     let mut answer = [0; 6];
+///     tokio::try_join!(writing.write_all(b"question"), reading.read_exact(&mut answer))?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct OwnedWriteHalf {
     stream: Arc<TcpStream>,

@@ -29,6 +29,26 @@ use crate::http::Router;
 /// Served are regular files, with ranges, entity tags and dates for the conditional fields, types by their names, and
 /// `x.br` or `x.gz` in place of `x` for who accepts that. A directory is its `index.html`, or a list of its names if
 /// [`listing`](Files::listing) is on, or 404.
+///
+/// ```
+/// use std::time::Duration;
+/// use longwire::net::Network;
+/// use longwire::serve::{Config, Ended, Files, Server, ServerHandle, StartError, Stats};
+///
+/// /// Serves a directory for a minute.
+/// fn serve(network: &Network, directory: &str) -> Result<(), Box<dyn std::error::Error>> {
+///     let server = Server::new(Config::default()).files(Files::open(directory)?.listing(true));
+///     let started: Result<ServerHandle, StartError> = server.start(network.shared(), &["10.9.0.2:80".parse()?]);
+///     let handle = started?;
+///     handle.wait_timeout(Duration::from_secs(60));
+///     let stats: &Stats = handle.stats();
+///     println!("{} connections are open", stats.connections());
+///     handle.shutdown(Duration::from_secs(5));
+///     let Ended { cut } = handle.wait();
+///     println!("{cut} answers were cut off");
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Files {
     root: Dir,

@@ -114,6 +114,20 @@ enum Phase {
 /// connection.receive_eof(now);
 /// assert_eq!(connection.transport(), Transport::Close);
 /// ```
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+/// use longwire::http::{BadMessage, Clock, Now, Reason, Reasons, Received, ServerConfig, ServerConnection};
+///
+/// let now: Now = Clock::default().now(Duration::ZERO, 784_111_777);
+/// let mut connection = ServerConnection::new(Arc::new(ServerConfig::default()), now);
+/// let Received { consumed, event } = connection.receive(now, b"GET / HTTP/9.9\r\n\r\n");
+/// assert!(event.is_none(), "{consumed} bytes were no request");
+/// let answer = connection.take_output(now).unwrap();
+/// assert!(answer.starts_with(b"HTTP/1.1 505 "), "as it says: {}", BadMessage::Version.status());
+/// let why: Reasons = connection.take_reasons();
+/// assert!(why.contains(Reason::BadRequest));
+/// ```
 #[derive(Debug)]
 pub struct ServerConnection {
     config: Arc<ServerConfig>,
