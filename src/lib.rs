@@ -148,6 +148,8 @@
 //! `device` (devices in memory, simulator), `net` (TUN, loop, sockets), `tokio` (asynchronous sockets), `control`,
 //! `http`, `serve` (HTTP server and client), `cli` (the binary; default). Without any, the protocol core remains.
 
+#[cfg(feature = "cli")]
+mod bench;
 pub mod buffer;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -159,6 +161,8 @@ pub mod control;
 pub mod device;
 #[cfg(feature = "net")]
 pub mod driver;
+#[cfg(feature = "cli")]
+mod figures;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "cli")]

@@ -34,7 +34,7 @@ fn help_and_version_come_on_standard_output() {
         let help = longwire(arguments);
         let shown = text(&help.stdout);
         assert!(help.status.success() && shown.contains("Examples:"), "{shown}");
-        for subcommand in ["serve", "get", "nc", "ping", "link", "ladder"] {
+        for subcommand in ["serve", "get", "nc", "ping", "link", "ladder", "bench"] {
             assert!(shown.contains(&format!("\n  {subcommand}")), "{subcommand} is missing in {shown}");
         }
     }
@@ -55,6 +55,12 @@ fn wrong_usage_ends_with_2() {
         &["nc", "-l", "10.9.0.1", "7000"],
         &["nc", "10.9.0.1", "70000"],
         &["ping", "-c", "0", "10.9.0.1"],
+        &["bench"],
+        &["bench", "everything"],
+        &["bench", "connections"],
+        &["bench", "connections", "http://h/", "--concurrency", "0"],
+        &["bench", "connections", "http://h/", "--server-pid", "me"],
+        &["bench", "connections", "http://127.0.0.1/", "--label", "a", "--label", "b"],
         &["ladder"],
         &["ladder", "x.pcapng", "--connection", "0"],
         &["ladder", "x.pcapng", "--filter", "somewhere"],
@@ -89,6 +95,13 @@ fn what_can_be_known_beforehand_fails_before_anything_is_opened() {
         ),
         (&["ping", "10.9.0.1", "--tun", "lw250", "--address", "10.9.250.1/24"], 1, "10.9.250.1: given twice"),
         (&["ping", "10.9.0.1", "--tun", "other"], 1, "give --address and --host"),
+        (&["bench", "connections", "https://10.9.0.1/"], 1, "https is not supported"),
+        (&["bench", "connections", "http://10.9.0.1/", "--server-pid", "4294967295"], 1, "no such process"),
+        (
+            &["bench", "connections", "http://10.9.0.1/", "-o", "/no/such/directory/x.html"],
+            1,
+            "cannot be written",
+        ),
         (&["ladder", "no-such-file.pcapng"], 1, "no-such-file.pcapng: cannot be read"),
         (&["ladder", "Cargo.toml"], 1, "Cargo.toml: neither a pcapng nor a pcap file"),
         (&["link", "--a", "t0", "--b", "t0"], 1, "a link needs two interfaces"),

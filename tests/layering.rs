@@ -46,8 +46,10 @@ const TABLE: &[(&str, &[Arrow])] = &[
     ("serve", &[To("driver"), To("net"), To("http"), To("control")]),
     // The simulator reads the packets on its links, to trace them and to merge them.
     ("sim", &[To("stack"), To("device"), To("wire")]),
+    ("figures", &[]),
     ("svg", &[]),
-    ("ladder", &[To("wire"), To("svg")]),
+    ("ladder", &[To("wire"), To("figures"), To("svg")]),
+    ("bench", &[To("net"), To("http"), To("figures"), To("svg")]),
     (
         "cli",
         &[
@@ -65,6 +67,7 @@ const TABLE: &[(&str, &[Arrow])] = &[
             To("serve"),
             To("sim"),
             To("ladder"),
+            To("bench"),
         ],
     ),
 ];

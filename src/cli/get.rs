@@ -187,7 +187,7 @@ impl Get {
 }
 
 /// A URL as it is typed, checked before anything is opened.
-fn parse_url(text: &str) -> Result<Uri, Failure> {
+pub(super) fn parse_url(text: &str) -> Result<Uri, Failure> {
     let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let bad = |why: &dyn std::fmt::Display| {
         Failure::with_status(3, format!("'{text}': bad URL: {why}: write http://HOST[:PORT]/PATH"))

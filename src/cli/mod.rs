@@ -3,6 +3,7 @@
 //! One file a subcommand; what they share stands beside them. `options` says what a stack is to be, `open` makes it:
 //! first everything that needs rights (device, capture), then `privileges` gives the rights up, then the stack runs.
 
+mod bench;
 mod control_socket;
 mod error;
 mod forwarding;
@@ -64,6 +65,7 @@ enum Command {
     Metrics(metrics::MetricsCommand),
     Link(link::LinkCommand),
     Ladder(ladder::Ladder),
+    Bench(bench::Bench),
 }
 
 /// Does what the command line says; the process ends with what this returns.
@@ -86,6 +88,7 @@ pub fn run() -> ExitCode {
         Command::Metrics(metrics) => metrics.run(),
         Command::Link(link) => link.run(),
         Command::Ladder(ladder) => ladder.run(),
+        Command::Bench(bench) => bench.run(),
     };
     match result {
         Ok(code) => code,

@@ -6,10 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::rows::{Row, Rows, bytes_for_people, duration_for_people, grouped, is_request};
+use super::rows::{Row, Rows, is_request};
 use super::segment::Segment;
 use super::tracker::{Ending, Mark, Tracker};
 use super::{Both, End};
+use crate::figures::{self, exact_time, grouped};
 use crate::wire::TcpFlags;
 
 /// Addresses of connections that are told apart; what comes after so many is only counted.
@@ -265,7 +266,7 @@ impl Connection {
         let Connection { segments, bytes, requests, retransmissions, .. } = self;
         let mut parts = vec![
             format!("{} segments", grouped(segments.client + segments.server)),
-            format!("{} of payload", bytes_for_people(bytes.client + bytes.server)),
+            format!("{} of payload", figures::bytes(bytes.client + bytes.server)),
         ];
         for (count, word) in [(requests, "request"), (retransmissions, "retransmission")] {
             match count {
@@ -274,10 +275,10 @@ impl Connection {
                 _ => parts.push(format!("{} {word}s", grouped(*count))),
             }
         }
-        parts.push(format!("in {}", duration_for_people(self.lasted)));
+        parts.push(format!("in {}", exact_time(self.lasted)));
         let began = match self.began {
             Duration::ZERO => String::new(),
-            began => format!("; began at {}", duration_for_people(began)),
+            began => format!("; began at {}", exact_time(began)),
         };
         let unscaled = if self.whole { "" } else { "; captured without its beginning, windows unscaled" };
         format!("{}; {}{began}{unscaled}", parts.join(", "), self.ending)

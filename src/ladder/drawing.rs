@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::End;
 use super::connections::{Analysis, Connection};
-use super::rows::{Row, duration_for_people, grouped};
+use super::rows::Row;
 use super::tracker::{Arrow, Ending, Mark};
+use crate::figures::{exact_time, grouped};
 use crate::svg::{Head, Svg};
 use crate::wire::TcpFlags;
 
@@ -198,7 +199,7 @@ impl Ladder<'_> {
         let again = if arrow.mark == Some(Mark::Retransmission) { " again" } else { "" };
         self.svg.line(from, to, &format!("line {}{again}", kind.class));
         self.svg.path(&arrow_head(from, to), true, &format!("{}-head", kind.class));
-        self.svg.text((TIME_X, self.y + 4.0), "time", &duration_for_people(arrow.at));
+        self.svg.text((TIME_X, self.y + 4.0), "time", &exact_time(arrow.at));
         if let Some(word) = kind.word {
             let y = self.y + if arrow.from == End::Client { FALL } else { 0.0 } + 4.0;
             self.svg.text((MARK_X, y), &format!("word {}-word", kind.class), word);
@@ -209,7 +210,7 @@ impl Ladder<'_> {
     fn pause(&mut self, pause: Duration) -> (f64, f64) {
         let begin = self.y + 8.0;
         self.y += 22.0;
-        let text = format!("{} of silence", duration_for_people(pause));
+        let text = format!("{} of silence", exact_time(pause));
         self.svg.text((f64::midpoint(CLIENT_X, SERVER_X), self.y + 4.0), "quiet middle", &text);
         self.y += 14.0;
         (begin, self.y)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::http_line::HttpLine;
 use super::tracker::{Arrow, Mark};
 use super::{Both, End};
+use crate::figures::{bytes, exact_time, grouped};
 use crate::wire::TcpFlags;
 
 /// A pause that is drawn as one.
@@ -65,10 +66,8 @@ impl Elided {
     /// `1,234 segments, 1.7 MB, 12 retransmissions, in 3.402 s`
     pub(crate) fn text(&self) -> String {
         let segments = self.segments.client + self.segments.server;
-        let mut parts = vec![
-            format!("{} segments", grouped(segments)),
-            bytes_for_people(self.bytes.client + self.bytes.server),
-        ];
+        let mut parts =
+            vec![format!("{} segments", grouped(segments)), bytes(self.bytes.client + self.bytes.server)];
         for (count, one, many) in [
             (self.requests, "request", "requests"),
             (self.retransmissions, "retransmission", "retransmissions"),
@@ -78,7 +77,7 @@ impl Elided {
                 parts.push(format!("{} {}", grouped(count), if count == 1 { one } else { many }));
             }
         }
-        parts.push(format!("in {}", duration_for_people(self.to.saturating_sub(self.from))));
+        parts.push(format!("in {}", exact_time(self.to.saturating_sub(self.from))));
         parts.join(", ")
     }
 }
@@ -204,32 +203,4 @@ impl Window {
         rows.extend(self.tail);
         rows
     }
-}
-
-/// `1,234,567`
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `999 bytes`, `1.7 MB`
-pub(super) fn bytes_for_people(bytes: u64) -> String {
-    let units = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
-    match units.iter().find(|(size, _)| bytes as f64 >= *size) {
-        Some((size, unit)) => format!("{:.1} {unit}", bytes as f64 / size),
-        None => format!("{bytes} bytes"),
-    }
-}
-
-/// `0.042 ms`, `15.002 s`
-pub(super) fn duration_for_people(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    if seconds < 1.0 { format!("{:.3} ms", seconds * 1e3) } else { format!("{seconds:.3} s") }
 }

@@ -247,7 +247,7 @@ impl Tracker {
             let order = self.place(at, from, seq, len);
             return order.or((window == 0).then_some(Mark::ZeroWindow));
         }
-        self.judge_ack(from, ack?, window)
+        self.judge_ack(from, ack?, window, segment)
     }
 
     /// A keep-alive has a number that is acknowledged already; so has Linux's probe of a closed window. Others probe
@@ -286,7 +286,7 @@ impl Tracker {
         Some(if soon { Mark::OutOfOrder } else { Mark::Retransmission })
     }
 
-    fn judge_ack(&self, from: End, ack: i64, window: u32) -> Option<Mark> {
+    fn judge_ack(&self, from: End, ack: i64, window: u32, segment: &Segment<'_>) -> Option<Mark> {
         let (me, other) = (self.directions.at(from), self.directions.at(from.other()));
         let before = me.window;
         if window == 0 {
@@ -298,7 +298,9 @@ impl Tracker {
         if other.probed && ack == other.next {
             return Some(Mark::KeepAliveAnswer);
         }
-        let repeated = me.acked == Some(ack) && before == Some(window) && ack < other.next;
+        // With SACK a receiver says what it has instead of nothing new, and may move its window meanwhile.
+        let same = before == Some(window) || !segment.options.sack.is_empty();
+        let repeated = me.acked == Some(ack) && same && ack < other.next;
         repeated.then_some(Mark::DuplicateAck)
     }
 
