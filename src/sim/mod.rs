@@ -18,6 +18,7 @@
 
 mod apps;
 mod failure;
+mod hop;
 mod host;
 mod merge;
 mod pattern;

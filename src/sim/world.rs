@@ -9,6 +9,7 @@ use std::panic::{self, AssertUnwindSafe};
 use fastrand::Rng;
 
 use super::Failure;
+use super::hop::{Hop, packet_too_big};
 use super::host::{Host, HostConfig};
 use super::trace::{Step, Trace};
 use crate::device::{Link, LinkConfig};
@@ -39,6 +40,7 @@ struct Path {
     from: HostId,
     to: HostId,
     link: Link,
+    hop: Option<Hop>,
 }
 
 /// Why [`World::run`] came back.
@@ -147,7 +149,7 @@ impl World {
     pub fn link(&mut self, a: HostId, b: HostId, there: &LinkConfig, back: &LinkConfig) {
         for (from, to, config) in [(a, b, there), (b, a, back)] {
             let link = Link::new(LinkConfig { seed: self.rng.u64(..), ..*config });
-            self.paths.push(Path { from, to, link });
+            self.paths.push(Path { from, to, link, hop: None });
         }
     }
 
@@ -165,6 +167,14 @@ impl World {
     pub fn set_link(&mut self, from: HostId, to: HostId, config: &LinkConfig) {
         for path in self.paths.iter_mut().filter(|path| path.from == from && path.to == to) {
             path.link.reconfigure(*config);
+        }
+    }
+
+    /// Puts a router on the way from one host to another that carries packets of up to `mtu` bytes. What is longer it
+    /// drops, and says so if it `tells`.
+    pub fn set_hop(&mut self, from: HostId, to: HostId, mtu: usize, tells: bool) {
+        for path in self.paths.iter_mut().filter(|path| path.from == from && path.to == to) {
+            path.hop = Some(Hop { mtu, tells });
         }
     }
 
@@ -366,9 +376,26 @@ impl World {
         if self.rule.as_mut().is_some_and(|rule| !rule(crossing, &mut packet)) {
             return self.trace.packet(self.now, Step::Removed, from, to, &packet);
         }
-        self.trace.packet(self.now, Step::Sent, from, to, &packet);
+        if let Some(hop) = self.too_small_hop(from, to, packet.len()) {
+            self.trace.packet(self.now, Step::Removed, from, to, &packet);
+            if let Some(answer) = packet_too_big(&packet, hop.mtu).filter(|_| hop.tells) {
+                self.send(to, from, &answer);
+            }
+            return;
+        }
+        self.send(from, to, &packet);
+    }
+
+    /// A router on the way that does not carry packets of this length.
+    fn too_small_hop(&self, from: HostId, to: HostId, len: usize) -> Option<Hop> {
+        let path = self.paths.iter().find(|path| path.from == from && path.to == to)?;
+        path.hop.filter(|hop| len > hop.mtu)
+    }
+
+    fn send(&mut self, from: HostId, to: HostId, packet: &[u8]) {
+        self.trace.packet(self.now, Step::Sent, from, to, packet);
         if let Some(path) = self.paths.iter_mut().find(|path| path.from == from && path.to == to) {
-            path.link.push(self.now, &packet);
+            path.link.push(self.now, packet);
         }
     }
 

@@ -6,6 +6,7 @@ use etherparse::{
     IcmpEchoHeader, Icmpv4Header, Icmpv4Slice, Icmpv4Type, Icmpv6Slice, Icmpv6Type, icmpv4, icmpv6,
 };
 
+use super::icmp_error::Report;
 use super::input::Arrival;
 use super::outbox::Datagram;
 use super::{Chunk, Error, Stack};
@@ -21,6 +22,8 @@ enum Message {
     EchoReply(IcmpEchoHeader),
     /// An error about the packet that follows, as a connection would report it.
     Unreachable(Error),
+    /// The packet that follows was too big for a router, which carries so many bytes; 0 if it does not say.
+    PacketTooBig(u32),
     /// An error that changes nothing for the packet it is about.
     Unimportant,
     Unhandled,
@@ -28,7 +31,7 @@ enum Message {
 
 impl Message {
     fn is_error(self) -> bool {
-        matches!(self, Message::Unreachable(_) | Message::Unimportant)
+        matches!(self, Message::Unreachable(_) | Message::PacketTooBig(_) | Message::Unimportant)
     }
 }
 
@@ -54,7 +57,10 @@ impl Stack {
         match message {
             Message::EchoRequest(echo) => self.answer_echo(arrival, echo, packet),
             Message::EchoReply(echo) => self.echo_reply(arrival.ip.src, echo, packet),
-            Message::Unreachable(error) => self.icmp_error_input(arrival.ip.dst, error, packet),
+            Message::Unreachable(error) => {
+                self.icmp_error_input(arrival.ip.dst, Report::Unreachable(error), packet);
+            }
+            Message::PacketTooBig(mtu) => self.icmp_error_input(arrival.ip.dst, Report::TooBig(mtu), packet),
             Message::Unimportant => self.env.counters.icmp.errors_ignored += 1,
             Message::Unhandled => self.env.counters.icmp.unhandled += 1,
         }
@@ -107,8 +113,9 @@ fn v4_message(kind: &Icmpv4Type) -> Message {
         Icmpv4Type::DestinationUnreachable(Unreachable::Port | Unreachable::Protocol) => {
             Message::Unreachable(Error::ConnectionRefused)
         }
-        // Path MTU discovery (RFC 1191) begins here; our packets never exceed the device's MTU.
-        Icmpv4Type::DestinationUnreachable(Unreachable::FragmentationNeeded { .. }) => Message::Unimportant,
+        Icmpv4Type::DestinationUnreachable(Unreachable::FragmentationNeeded { next_hop_mtu }) => {
+            Message::PacketTooBig(u32::from(*next_hop_mtu))
+        }
         Icmpv4Type::DestinationUnreachable(Unreachable::Network | Unreachable::NetworkUnknown) => {
             Message::Unreachable(Error::NetworkUnreachable)
         }
@@ -132,8 +139,8 @@ fn v6_message(kind: Icmpv6Type) -> Message {
         }
         Icmpv6Type::DestinationUnreachable(_) => Message::Unreachable(Error::HostUnreachable),
         Icmpv6Type::TimeExceeded(_) => Message::Unreachable(Error::HostUnreachable),
-        // Path MTU discovery (RFC 8201) begins here; our packets never exceed the device's MTU.
-        Icmpv6Type::PacketTooBig { .. } | Icmpv6Type::ParameterProblem(_) => Message::Unimportant,
+        Icmpv6Type::PacketTooBig { mtu } => Message::PacketTooBig(mtu),
+        Icmpv6Type::ParameterProblem(_) => Message::Unimportant,
         _ => Message::Unhandled,
     }
 }

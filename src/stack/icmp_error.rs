@@ -26,6 +26,27 @@ struct Quoted {
     seq: SeqNumber,
 }
 
+/// What others say about packets of ours.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Report {
+    /// It went no further; the error that a connection would give.
+    Unreachable(Error),
+    /// It was too large for a router, which carries so many bytes; 0 if it does not say.
+    TooBig(u32),
+}
+
+/// The segment size that goes with a router's MTU; inside, `None` for a router that does not say (RFC 1191 5). A link
+/// with less than 1,280 bytes is none that IPv6 can have: the message is not to be believed (RFC 8201 4).
+fn segment_size(ours: IpAddr, mtu: u32) -> Option<Option<u16>> {
+    let headers = match ours {
+        IpAddr::V4(_) if mtu == 0 => return Some(None),
+        IpAddr::V4(_) => 40,
+        IpAddr::V6(_) if mtu < 1_280 => return None,
+        IpAddr::V6(_) => 60,
+    };
+    Some(Some(u16::try_from(mtu.saturating_sub(headers)).unwrap_or(u16::MAX)))
+}
+
 /// What we say about packets of others.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Complaint {
@@ -66,7 +87,7 @@ fn is_icmp(protocol: Protocol) -> bool {
 
 impl Stack {
     /// An error about a packet that `quote` begins with, sent to our address `to`.
-    pub(super) fn icmp_error_input(&mut self, to: IpAddr, error: Error, quote: &[u8]) {
+    pub(super) fn icmp_error_input(&mut self, to: IpAddr, report: Report, quote: &[u8]) {
         let Some(Quoted { protocol, tuple, seq }) =
             quoted_packet(quote).filter(|quoted| quoted.tuple.local().ip() == to)
         else {
@@ -74,7 +95,7 @@ impl Stack {
             return;
         };
         if protocol == Protocol::UDP {
-            return self.icmp_udp_error_input(&tuple, error);
+            return self.icmp_udp_error_input(&tuple, report);
         }
         let Some(Flow::Connection(index)) = self.find_flow(self.demux.tag(&tuple), &tuple) else {
             self.env.counters.icmp.errors_unmatched += 1;
@@ -89,14 +110,24 @@ impl Stack {
             return;
         }
         self.env.counters.icmp.errors_matched += 1;
-        tcp.connection.handle_unreachable(&mut self.env.context(), error);
+        let mut cx = self.env.context();
+        match report {
+            Report::Unreachable(error) => tcp.connection.handle_unreachable(&mut cx, error),
+            Report::TooBig(mtu) => {
+                let mss = segment_size(to, mtu);
+                if !mss.is_some_and(|mss| tcp.connection.handle_packet_too_big(&mut cx, mss)) {
+                    self.env.counters.icmp.errors_ignored += 1;
+                }
+            }
+        }
         self.output.mark(index, &mut entry.output);
         self.settle(index);
     }
 
     /// Only that nobody is there ends anything for a UDP socket; what routers say may pass.
-    fn icmp_udp_error_input(&mut self, tuple: &FourTuple, error: Error) {
-        let matched = error == Error::ConnectionRefused && self.udp_refused(tuple.local(), tuple.remote());
+    fn icmp_udp_error_input(&mut self, tuple: &FourTuple, report: Report) {
+        let refused = matches!(report, Report::Unreachable(Error::ConnectionRefused));
+        let matched = refused && self.udp_refused(tuple.local(), tuple.remote());
         let counters = &mut self.env.counters.icmp;
         *(if matched { &mut counters.errors_matched } else { &mut counters.errors_unmatched }) += 1;
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::congestion::Controller;
 use super::ecn::EcnState;
 use super::half_open::{WINDOW_SHIFT, timestamp_value};
+use super::path_mtu::PathLimit;
 use super::reassembly::Reassembly;
 use super::recovery::Recovery;
 use super::recovery::delivery::DeliveryRate;
@@ -76,7 +77,8 @@ pub(super) struct Pending {
 ///
 /// - *Opening*: [`connect`](Self::connect), or [`accept`](Self::accept) from a [`HalfOpen`](super::HalfOpen).
 /// - *Input*: [`handle_segment`](Self::handle_segment), [`handle_timeout`](Self::handle_timeout) at
-///   [`deadline`](Self::deadline), [`handle_unreachable`](Self::handle_unreachable).
+///   [`deadline`](Self::deadline), [`handle_unreachable`](Self::handle_unreachable),
+///   [`handle_packet_too_big`](Self::handle_packet_too_big).
 /// - *The application*: [`read`](Self::read), [`write`](Self::write), [`shutdown_write`](Self::shutdown_write),
 ///   [`close`](Self::close), [`abort`](Self::abort) and their relatives.
 /// - *Output*: after any of these, [`take_events`](Self::take_events) and [`poll_transmit`](Self::poll_transmit).
@@ -125,6 +127,8 @@ pub struct Connection {
     pub(super) mss: u16,
     /// Most payload bytes a segment of ours carries: the peer's MSS or ours, less the timestamps option.
     pub(super) snd_mss: u16,
+    /// What every path carries, options included.
+    pub(super) least_mss: u16,
     /// The largest segment that the peer has sent, for acknowledgments and windows.
     pub(super) rcv_mss: u16,
     pub(super) snd_shift: u8,
@@ -154,6 +158,8 @@ pub struct Connection {
     pub(super) congestion: Controller,
     /// What the last reduction of the window can be undone with, until it is known to have been due.
     pub(super) undo: Option<Box<Undo>>,
+    /// What the path has shown that it does not carry.
+    pub(super) path_limit: Option<Box<PathLimit>>,
     pub(super) ecn: EcnState,
     pub(super) paced: bool,
     /// Congestion control kept us from sending when SND.NXT was here.

@@ -49,6 +49,10 @@ pub struct Counters {
     pub reassembly_full: u64,
     /// Segments dropped for missing an ACK, or carrying a SYN where none belongs.
     pub unexpected: u64,
+    /// Segment sizes reduced because a router said that the path carries less (RFC 1191, RFC 8201).
+    pub path_mtu_reductions: u64,
+    /// Segment sizes reduced because full segments went unanswered (RFC 4821).
+    pub path_mtu_black_holes: u64,
     /// Zero-window probes sent.
     pub window_probes: u64,
     /// Keep-alive probes sent.

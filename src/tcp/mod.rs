@@ -86,6 +86,7 @@ mod loss;
 mod opening;
 mod output;
 mod pacing;
+mod path_mtu;
 mod reassembly;
 mod recovery;
 mod reset;

@@ -30,6 +30,7 @@ enum Action {
 impl Connection {
     /// Sends what may be sent now.
     pub fn poll_transmit(&mut self, cx: &mut Context<'_>, sink: &mut dyn SegmentSink) -> Transmit {
+        self.forget_path_limit(cx.now);
         self.restart_after_idle(cx);
         self.timers.pace.take_due(cx.now);
         for _ in 0..BUDGET {

@@ -90,6 +90,7 @@ impl Connection {
             self.note_reduction();
         }
         self.cwnd_limited_at = None;
+        self.suspect_black_hole(cx);
     }
 
     /// RFC 9293 3.8.4.

@@ -310,3 +310,38 @@ fn a_device_that_is_often_full_loses_nothing() {
     assert_eq!(pair.client().counters().tcp.retransmissions, 0, "SND.NXT does not move over a full device");
     pair.close();
 }
+
+/// RFC 1191, RFC 8201: a router half-way carries less, and says so; also on a link that loses one packet in a hundred,
+/// some of the router's words among them.
+#[test]
+fn a_narrow_hop_that_says_so_costs_a_round_trip() {
+    for (v6, mtu, headers) in [(false, 1_400, 52), (true, 1_320, 72)] {
+        let mut pair = Pair::establish_in(world(11, "delay=20ms"), v6, &SocketOptions::default());
+        pair.world.set_hop(CLIENT, SERVER, mtu, true);
+        pair.transfer(CLIENT, 500_000, secs(2));
+        let client = pair.client;
+        let counters = &pair.client().counters().tcp;
+        assert_eq!((counters.path_mtu_reductions, counters.path_mtu_black_holes, counters.rto), (1, 0, 0));
+        assert_eq!(usize::from(pair.client().info(client).unwrap().snd_mss), mtu - headers);
+        pair.transfer(SERVER, 500_000, secs(2));
+        pair.close();
+    }
+    let mut pair = Pair::establish_in(world(12, "delay=20ms,loss=1%"), false, &SocketOptions::default());
+    pair.world.set_hop(CLIENT, SERVER, 1_400, true);
+    pair.transfer(CLIENT, 500_000, secs(60));
+    pair.close();
+}
+
+/// RFC 4821 7.7: the router drops without a word, from the middle of a connection on.
+#[test]
+fn a_narrow_hop_that_says_nothing_is_found_out() {
+    for v6 in [false, true] {
+        let mut pair = Pair::establish_in(world(13, "delay=20ms"), v6, &SocketOptions::default());
+        pair.transfer(CLIENT, 100_000, secs(2));
+        pair.world.set_hop(CLIENT, SERVER, 1_300, false);
+        pair.transfer(CLIENT, 500_000, secs(10));
+        let counters = &pair.client().counters().tcp;
+        assert_eq!((counters.path_mtu_reductions, counters.path_mtu_black_holes), (0, 1));
+        pair.close();
+    }
+}

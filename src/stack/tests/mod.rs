@@ -13,6 +13,7 @@ mod ip;
 mod listen;
 mod loopback;
 mod output;
+mod path_mtu;
 mod ports;
 mod resets;
 mod survey;

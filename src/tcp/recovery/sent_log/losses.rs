@@ -95,6 +95,24 @@ impl SentLog {
         self.mark_lost_at_time_out(Instant::from_nanos(u64::MAX), Duration::ZERO, &mut |_| ());
     }
 
+    /// Segments of more than `size` octets do not arrive: what consists of such counts as lost, and is going to be sent
+    /// in smaller ones. Whether there was any.
+    pub(in crate::tcp) fn cut_anew(&mut self, size: u16) -> bool {
+        let mut found = false;
+        for index in 0..self.entries.len() {
+            let entry = &mut self.entries[index];
+            if entry.sacked || entry.size <= size {
+                continue;
+            }
+            entry.size = size;
+            if entry.len > u32::from(size) && !entry.lost {
+                self.mark_lost(index, &mut |_| ());
+                found = true;
+            }
+        }
+        found
+    }
+
     /// Nothing is lost after all. What was marked is watched again, by the time at which it was sent.
     pub(in crate::tcp) fn forget_losses(&mut self) {
         self.lost = 0;

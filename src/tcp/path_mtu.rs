@@ -1,0 +1,85 @@
+//! Path MTU discovery: how large a segment the path to the peer carries (RFC 1191, RFC 8201), and what to do where no
+//! router says so (RFC 4821).
+//!
+//! All packets forbid fragmentation, so a segment that is too large is dropped and a router says what would have fitted.
+//! Nothing but this one connection believes it: whoever forges the message has guessed a sequence number under way
+//! (RFC 5927 4.1), and gets smaller segments here for a while.
+
+use super::Context;
+use super::connection::{Connection, TIMESTAMPS_LEN};
+use crate::time::{Duration, Instant};
+
+/// How long a limit stands before larger segments are tried again (RFC 1191 6.3, RFC 8201 4).
+const LIFETIME: Duration = Duration::from_secs(600);
+/// Every so many time-outs in a row full segments are suspected to be too large for a path that says nothing.
+const SUSPICIOUS: u8 = 3;
+/// What is tried then first: what fits 1,280 bytes over either family, and so nearly every tunnel.
+const TUNNEL_MSS: u16 = 1_220;
+/// Steps down for a router that does not say how far: MTUs of RFC 1191 7.1, less 40 for the headers.
+const PLATEAUS: [u16; 8] = [31_960, 17_874, 8_126, 4_312, 1_962, 1_452, 966, 536];
+
+/// That the path carries less than both ends agreed upon.
+#[derive(Debug)]
+pub(super) struct PathLimit {
+    /// SND.MSS without it.
+    unlimited: u16,
+    until: Instant,
+}
+
+impl Connection {
+    /// A router has dropped a segment that is still under way for its size. `mss` is what segment size would have
+    /// fitted, options included; `None` if it did not say (RFC 1191 5). Whether that changes anything.
+    pub fn handle_packet_too_big(&mut self, cx: &mut Context<'_>, mss: Option<u16>) -> bool {
+        let now = self.snd_mss + self.options_len();
+        let told = mss.or_else(|| PLATEAUS.into_iter().find(|&plateau| plateau < now)).unwrap_or(now);
+        let told = told.max(self.least_mss);
+        if !self.state.is_synchronised() || told >= now {
+            return false;
+        }
+        cx.counters.path_mtu_reductions += 1;
+        self.limit_segments(cx, told);
+        true
+    }
+
+    /// The retransmission timer has fired again. If full segments are what does not arrive, smaller ones may (RFC 4821
+    /// 7.7; RFC 8899 4.3).
+    pub(super) fn suspect_black_hole(&mut self, cx: &mut Context<'_>) {
+        if !self.retries.is_multiple_of(SUSPICIOUS) {
+            return;
+        }
+        let Some(hole) = self.outgoing.as_ref().and_then(|outgoing| outgoing.log.first_hole()) else {
+            return;
+        };
+        let sent = hole.len.min(hole.size.into()) + u32::from(self.options_len());
+        let smaller = [TUNNEL_MSS, self.least_mss].into_iter().find(|&size| u32::from(size) < sent);
+        if let Some(size) = smaller {
+            cx.counters.path_mtu_black_holes += 1;
+            self.limit_segments(cx, size);
+        }
+    }
+
+    /// Once its time is over a limit may be no longer true.
+    pub(super) fn forget_path_limit(&mut self, now: Instant) {
+        if let Some(limit) = self.path_limit.take_if(|limit| limit.until <= now) {
+            self.snd_mss = limit.unlimited;
+        }
+    }
+
+    /// No segment carries more than `mss`, options included. What is under way and does is lost, and goes out again at
+    /// once, cut anew; that tells nothing of congestion (RFC 1191 6.5).
+    fn limit_segments(&mut self, cx: &Context<'_>, mss: u16) {
+        let unlimited = self.path_limit.as_ref().map_or(self.snd_mss, |limit| limit.unlimited);
+        self.path_limit = Some(Box::new(PathLimit { unlimited, until: cx.now + LIFETIME }));
+        self.snd_mss = mss - self.options_len();
+        if let Some(outgoing) = &mut self.outgoing
+            && outgoing.log.cut_anew(self.snd_mss)
+        {
+            self.pending.retransmit = true;
+        }
+    }
+
+    /// Options that every data segment has.
+    fn options_len(&self) -> u16 {
+        if self.timestamps { TIMESTAMPS_LEN } else { 0 }
+    }
+}
