@@ -34,7 +34,7 @@ fn help_and_version_come_on_standard_output() {
         let help = longwire(arguments);
         let shown = text(&help.stdout);
         assert!(help.status.success() && shown.contains("Examples:"), "{shown}");
-        for subcommand in ["serve", "get", "nc", "ping", "link", "ladder", "bench"] {
+        for subcommand in ["serve", "get", "nc", "ping", "ss", "top", "metrics", "link", "ladder", "bench"] {
             assert!(shown.contains(&format!("\n  {subcommand}")), "{subcommand} is missing in {shown}");
         }
     }
@@ -66,6 +66,12 @@ fn wrong_usage_ends_with_2() {
         &["ladder", "x.pcapng", "--filter", "somewhere"],
         &["ladder", "x.pcapng", "--name", "longwire"],
         &["ladder", "x.pcapng", "--list", "-o", "x.svg"],
+        &["get", "--memory", "1MiB", "http://h/"],
+        &["ss", "--state", "open"],
+        &["ss", "--tcp", "--udp"],
+        &["ss", "--tun", "lw0", "--control", "/x.sock"],
+        &["top", "--interval", "0s"],
+        &["metrics", "everything"],
         &["link", "--a", "t0"],
         &["link", "--a", "t0", "--b", "t1", "--loss", "2"],
     ] {
@@ -73,6 +79,15 @@ fn wrong_usage_ends_with_2() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));
         assert!(!output.stderr.is_empty() && output.stdout.is_empty(), "{arguments:?}");
     }
+}
+
+#[test]
+fn wrong_usage_shows_the_usage_of_the_subcommand() {
+    let shown = text(&longwire(&["nc", "10.9.0.1", "70000"]).stderr);
+    assert!(
+        shown.contains("PORT is a number from 1 to 65535") && shown.contains("longwire nc [OPTIONS] -l PORT"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -105,6 +120,9 @@ fn what_can_be_known_beforehand_fails_before_anything_is_opened() {
         (&["ladder", "no-such-file.pcapng"], 1, "no-such-file.pcapng: cannot be read"),
         (&["ladder", "Cargo.toml"], 1, "Cargo.toml: neither a pcapng nor a pcap file"),
         (&["link", "--a", "t0", "--b", "t0"], 1, "a link needs two interfaces"),
+        (&["ss", "--control", "/no/such.sock"], 1, "/no/such.sock: no longwire answers there: start one"),
+        (&["top", "--control", "/no/such.sock"], 1, "no longwire answers there"),
+        (&["metrics", "--control", "/no/such.sock"], 1, "no longwire answers there"),
     ] {
         let (actual, line) = failure(arguments);
         assert_eq!(actual, status, "{arguments:?}: {line}");

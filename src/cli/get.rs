@@ -68,9 +68,17 @@ pub(super) struct Get {
     #[arg(long)]
     trace: bool,
 
-    /// How long connecting may take
+    /// How long connecting may take, looking the name up included
     #[arg(long, value_name = "D|off", default_value = "10s", value_parser = units::duration_or_off)]
     connect_timeout: OrOff<Duration>,
+
+    /// How long the answer may take to begin
+    #[arg(long, value_name = "D|off", default_value = "60s", value_parser = units::duration_or_off)]
+    first_byte_timeout: OrOff<Duration>,
+
+    /// How long nothing may come once it has begun
+    #[arg(long, value_name = "D|off", default_value = "60s", value_parser = units::duration_or_off)]
+    stall_timeout: OrOff<Duration>,
 
     /// How long a whole exchange may take
     #[arg(long, value_name = "D|off", default_value = "off", value_parser = units::duration_or_off)]
@@ -140,6 +148,8 @@ impl Get {
         ClientConfig {
             persistent: !self.short,
             connect_timeout: self.connect_timeout.on(),
+            first_byte_timeout: self.first_byte_timeout.on(),
+            stall_timeout: self.stall_timeout.on(),
             timeout: self.timeout.on(),
             tracer: self.trace.then(|| Arc::new(trace::show) as _),
             ..ClientConfig::default()
@@ -192,6 +202,9 @@ pub(super) fn parse_url(text: &str) -> Result<Uri, Failure> {
     let bad = |why: &dyn std::fmt::Display| {
         Failure::with_status(3, format!("'{text}': bad URL: {why}: write http://HOST[:PORT]/PATH"))
     };
+    if full.ends_with("://") {
+        return Err(bad(&"no host"));
+    }
     let url: Uri = full.parse().map_err(|error| bad(&error))?;
     match Authority::of(&url) {
         Ok(_) => Ok(url),
@@ -232,7 +245,12 @@ fn curl_status(error: &Error) -> u8 {
         Error::BadAnswer(_) => 8,
         Error::Truncated => 18,
         Error::RequestBody(_) => 26,
-        Error::ConnectTimeout { .. } | Error::FirstByteTimeout { .. } | Error::Timeout { .. } => 28,
+        Error::LookUpTimeout { .. }
+        | Error::ConnectTimeout { .. }
+        | Error::FirstByteTimeout { .. }
+        | Error::Stalled { .. }
+        | Error::Timeout { .. } => 28,
+        Error::ClosedWhileIdle { source } => curl_status(source),
         Error::TooManyRedirects { .. } => 47,
         Error::NoAnswer => 52,
         Error::Send(_) => 55,
@@ -260,7 +278,7 @@ mod tests {
         for (text, words) in [
             ("https://10.9.0.1/", "https is not supported"),
             ("ftp://10.9.0.1/", "ftp is not supported"),
-            ("http://", "bad URL"),
+            ("http://", "bad URL: no host"),
             ("http://a b/", "bad URL"),
             ("http://h:99999/", "bad URL"),
         ] {

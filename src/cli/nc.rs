@@ -96,7 +96,11 @@ impl Nc {
 }
 
 fn wrong_usage(words: &str) -> ! {
-    CommandLine::command().error(ErrorKind::ValueValidation, words).exit()
+    let mut all = CommandLine::command();
+    // Only then does it know what its usage is called.
+    all.build();
+    let command = all.find_subcommand_mut("nc").expect("this very one");
+    command.error(ErrorKind::ValueValidation, words).exit()
 }
 
 /// The words for a failure of the connection with `peer`.

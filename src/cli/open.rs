@@ -1,5 +1,6 @@
 //! From options to a running stack: device, interface, wrappers, and then without rights.
 
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -225,7 +226,16 @@ fn configure(config: &mut Config, options: &StackOptions, role: Role) {
     config.tcp.msl = options.msl;
     config.tcp.min_rto = options.min_rto;
     config.max_sockets = options.max_sockets as usize;
+    config.max_memory = options.memory.or_else(half_of_ram).map_or(usize::MAX, |bytes| bytes as usize);
     config.socket.keep_alive = keep_alive(options, role);
+}
+
+/// Half of what the machine has; `None` where the kernel does not tell.
+fn half_of_ram() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = total.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024 / 2)
 }
 
 /// The probing of idle peers that the options ask for, or that is usual for this role.
@@ -277,13 +287,16 @@ mod tests {
     #[test]
     fn options_reach_the_stack() {
         let options =
-            options(&["--congestion", "newreno", "--msl", "1s", "--min-rto", "50ms", "--max-sockets", "9"])
-                .unwrap();
+            options(&["--congestion", "newreno", "--msl", "1s", "--min-rto", "50ms", "--max-sockets", "9"]);
+        let options = StackOptions { memory: Some(64 << 20), ..options.unwrap() };
         let mut config = Config::new(Vec::new());
         configure(&mut config, &options, Role::Client);
         assert_eq!(config.tcp.congestion, crate::tcp::Algorithm::NewReno);
         assert_eq!((config.tcp.msl, config.tcp.min_rto), (Duration::from_secs(1), Duration::from_millis(50)));
         assert_eq!((config.max_sockets, config.socket.keep_alive), (9, None));
+        assert_eq!(config.max_memory, 64 << 20);
+        configure(&mut config, &StackOptions { memory: None, ..options }, Role::Client);
+        assert!(config.max_memory > 64 << 20 && config.max_memory < usize::MAX, "half of what there is");
     }
 
     #[test]

@@ -63,6 +63,10 @@ pub(super) struct StackOptions {
     #[arg(long, value_name = "N", default_value_t = 4_000_000, value_parser = units::count)]
     pub(super) max_sockets: u32,
 
+    /// Most memory for buffers and sockets; what is refused over that is counted [default: half of the machine's]
+    #[arg(long, value_name = "SIZE", value_parser = units::memory)]
+    pub(super) memory: Option<u64>,
+
     /// Faults on the wire side, both ways: delay=20ms,jitter=2ms,loss=1%,reorder=0.1%,duplicate=…,corrupt=…,seed=N
     #[arg(long, value_name = "FAULTS")]
     pub(super) impair: Option<LinkConfig>,
@@ -176,6 +180,7 @@ pub(super) mod tests {
             (["--impair", "loss=2"], "not a percentage"),
             (["--tcp-keep-alive", "15s"], "IDLE,INTERVAL,COUNT"),
             (["--max-sockets", "0"], "not a number from 1"),
+            (["--memory", "1MiB"], "not a size from 16MiB"),
         ] {
             let error = options(&arguments).unwrap_err();
             assert!(error.contains(words), "{arguments:?}: {error}");

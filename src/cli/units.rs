@@ -89,6 +89,9 @@ pub(super) fn count_or_off(text: &str) -> Result<OrOff<u32>, String> {
     }
 }
 
+/// Less than this is no room for a stack: its device reads into some of it.
+const LEAST_MEMORY: u64 = 16 << 20;
+
 /// A number of bytes up to 4 GiB: `512`, `64KiB`, `1MiB`.
 pub(super) fn size(text: &str) -> Result<u32, String> {
     let wrong = || "not a size such as 512, 64KiB or 1MiB, below 4GiB".to_owned();
@@ -96,6 +99,16 @@ pub(super) fn size(text: &str) -> Result<u32, String> {
     let with_unit = units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)));
     let (number, factor) = with_unit.unwrap_or((text, 1));
     number.parse::<u32>().ok().and_then(|number| number.checked_mul(factor)).ok_or_else(wrong)
+}
+
+/// An amount of memory: `512MiB`, `4GiB`.
+pub(super) fn memory(text: &str) -> Result<u64, String> {
+    let wrong = || "not a size from 16MiB, such as 512MiB or 4GiB".to_owned();
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("B", 1)];
+    let with_unit = units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)));
+    let (number, factor) = with_unit.unwrap_or((text, 1));
+    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+    bytes.filter(|bytes| *bytes >= LEAST_MEMORY).ok_or_else(wrong)
 }
 
 /// A number of bytes as people read it: `1.5 MiB`.
@@ -205,6 +218,18 @@ mod tests {
         }
         for wrong in ["", "KiB", "1KB", "1.5MiB", "4GiB", "-1", "1 MiB"] {
             assert!(size(wrong).unwrap_err().contains("64KiB"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn memory_may_be_more_than_sizes_are() {
+        for (text, bytes) in
+            [("16MiB", 16 << 20), ("64GiB", 64 << 30), ("2TiB", 2 << 40), ("99999999", 99_999_999)]
+        {
+            assert_eq!(memory(text), Ok(bytes), "{text}");
+        }
+        for wrong in ["", "15MiB", "1GB", "-1GiB", "99999999999TiB"] {
+            assert!(memory(wrong).unwrap_err().contains("16MiB"), "{wrong}");
         }
     }
 

@@ -1,7 +1,11 @@
 //! Where a URL points: host and port.
 
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use ::http::Uri;
 
@@ -59,14 +63,39 @@ impl Authority {
         self.port
     }
 
-    /// Asks the system's resolver for the addresses, in its order of preference.
-    pub(super) fn resolve(&self) -> Result<Vec<SocketAddr>, Error> {
-        let failed = |source| Error::NotFound { host: self.host.clone(), source };
-        let addresses: Vec<_> = (self.host.as_str(), self.port).to_socket_addrs().map_err(failed)?.collect();
-        if addresses.is_empty() {
-            return Err(failed(std::io::ErrorKind::NotFound.into()));
+    /// Asks the system's resolver for the addresses, in its order of preference, for `timeout` at most.
+    pub(super) fn resolve(&self, timeout: Option<Duration>) -> Result<Vec<SocketAddr>, Error> {
+        if let Ok(address) = self.host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(address, self.port)]);
         }
-        Ok(addresses)
+        let (host, port) = (self.host.clone(), self.port);
+        let look_up = move || Ok((host.as_str(), port).to_socket_addrs()?.collect());
+        self.resolve_by(look_up, timeout)
+    }
+
+    /// The system's call cannot be given up, so that it has a thread, which ends when the resolver does.
+    fn resolve_by(
+        &self,
+        look_up: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
+        timeout: Option<Duration>,
+    ) -> Result<Vec<SocketAddr>, Error> {
+        let failed = |source| Error::NotFound { host: self.host.clone(), source };
+        let (found, answer) = mpsc::channel();
+        // Nobody may wait for it any more.
+        let resolver = move || drop(found.send(look_up()));
+        thread::Builder::new().name("resolver".into()).spawn(resolver).map_err(failed)?;
+        let answer = match timeout {
+            None => answer.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(timeout) => answer.recv_timeout(timeout),
+        };
+        match answer {
+            Ok(Ok(addresses)) if addresses.is_empty() => Err(failed(io::ErrorKind::NotFound.into())),
+            Ok(result) => result.map_err(failed),
+            Err(RecvTimeoutError::Timeout) => {
+                Err(Error::LookUpTimeout { host: self.host.clone(), after: timeout.unwrap_or_default() })
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(failed(io::Error::other("the resolver has panicked"))),
+        }
     }
 }
 
@@ -119,6 +148,26 @@ mod tests {
     #[test]
     fn numbers_need_no_resolver() {
         let authority = Authority::of(&"http://[fd09::2]:81/".parse().unwrap()).unwrap();
-        assert_eq!(authority.resolve().unwrap(), ["[fd09::2]:81".parse().unwrap()]);
+        assert_eq!(authority.resolve(Some(Duration::ZERO)).unwrap(), ["[fd09::2]:81".parse().unwrap()]);
+    }
+
+    #[test]
+    fn a_resolver_that_does_not_answer_is_not_waited_for() {
+        let authority = Authority::of(&"http://slow.example/".parse().unwrap()).unwrap();
+        let (end, ended) = mpsc::channel::<()>();
+        let never = move || {
+            let _ = ended.recv();
+            Ok(Vec::new())
+        };
+        let after = Duration::from_millis(30);
+        let error = authority.resolve_by(never, Some(after)).unwrap_err();
+        assert!(matches!(&error, Error::LookUpTimeout { host, .. } if host == "slow.example"), "{error}");
+        drop(end);
+        let found = vec!["10.9.0.1:80".parse().unwrap()];
+        let answer = found.clone();
+        assert_eq!(authority.resolve_by(move || Ok(answer), Some(Duration::from_secs(5))).unwrap(), found);
+        assert!(matches!(authority.resolve_by(|| Ok(Vec::new()), None), Err(Error::NotFound { .. })));
+        let panics = authority.resolve_by(|| panic!("as a test"), None).unwrap_err();
+        assert!(matches!(panics, Error::NotFound { .. }), "{panics}");
     }
 }

@@ -2,13 +2,15 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::connection::Connection;
 use super::exchange::Shared;
 use super::limits::Limits;
 use super::{Authority, Error, Trace};
 
-/// The body of an answer: a reader. Its connection goes back into the pool at the end of it, and is closed if it is
+/// The body of an answer: a reader. Where the server answers while it still takes the request's body (an echo, say),
+/// reading sends the rest of that, too. Its connection goes back into the pool at the end of it, and is closed if it is
 /// dropped before.
 pub struct Body {
     /// `None` once the body has ended, or failed.
@@ -41,8 +43,8 @@ impl Body {
     /// As reading, with an error that says what happened. 0 at the end of the body.
     ///
     /// # Errors
-    /// [`Error::Timeout`], [`Error::Receive`], [`Error::Truncated`], [`Error::BadAnswer`]; after an error the body is
-    /// at its end.
+    /// [`Error::Timeout`], [`Error::Stalled`], [`Error::Receive`], [`Error::Truncated`], [`Error::BadAnswer`], and
+    /// [`Error::RequestBody`] where the answer came before all of that was sent; after an error the body is at its end.
     pub fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         let Some(mut exchange) = self.exchange.take() else { return Ok(0) };
         if buffer.is_empty() {
@@ -61,17 +63,20 @@ impl Body {
         }
     }
 
-    /// Reads up to `limit` bytes and throws them away, so that the connection can be used again.
-    pub(super) fn drain(mut self, limit: usize) -> Result<(), Error> {
+    /// Reads up to `limit` bytes within `time` and throws them away, so that the connection can be used again. One that
+    /// has more to say, or says it badly, is closed instead.
+    pub(super) fn drain(mut self, limit: usize, time: Duration) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.limits.shorten(exchange.client.now(), time);
+        }
         let mut buffer = [0; 4096];
         let mut drained = 0;
         while drained <= limit {
-            match self.read_some(&mut buffer)? {
-                0 => break,
-                count => drained += count,
+            match self.read_some(&mut buffer) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => drained += count,
             }
         }
-        Ok(())
     }
 }
 

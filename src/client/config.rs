@@ -40,10 +40,14 @@ pub struct ClientConfig {
     pub max_idle: usize,
     /// How long an idle connection is kept, if its server has not announced less.
     pub idle_timeout: Duration,
-    /// How long opening a connection may take, over all addresses of a name; `None`: as long as TCP tries.
+    /// How long opening a connection may take, the look-up of the name included, over all its addresses; `None`: as
+    /// long as the resolver and TCP try.
     pub connect_timeout: Option<Duration>,
     /// How long the first byte of an answer may take, once the request is written; `None`: for ever.
     pub first_byte_timeout: Option<Duration>,
+    /// How long nothing may move in either direction while the request is sent or the answer comes, or how long the
+    /// head may pause once it has begun; `None`: for ever.
+    pub stall_timeout: Option<Duration>,
     /// How long everything may take, from the call to the last byte of the body; `None`: for ever.
     pub timeout: Option<Duration>,
     /// Redirects that are followed; 0: they are handed out as they are.
@@ -62,6 +66,7 @@ impl Default for ClientConfig {
             idle_timeout: Duration::from_secs(55),
             connect_timeout: Some(Duration::from_secs(10)),
             first_byte_timeout: Some(Duration::from_secs(60)),
+            stall_timeout: Some(Duration::from_secs(60)),
             timeout: None,
             max_redirects: 10,
             tracer: None,
@@ -78,6 +83,7 @@ impl fmt::Debug for ClientConfig {
             idle_timeout,
             connect_timeout,
             first_byte_timeout,
+            stall_timeout,
             timeout,
             max_redirects,
             tracer,
@@ -89,6 +95,7 @@ impl fmt::Debug for ClientConfig {
             .field("idle_timeout", idle_timeout)
             .field("connect_timeout", connect_timeout)
             .field("first_byte_timeout", first_byte_timeout)
+            .field("stall_timeout", stall_timeout)
             .field("timeout", timeout)
             .field("max_redirects", max_redirects)
             .field("tracer", &tracer.is_some())

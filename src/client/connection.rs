@@ -3,12 +3,13 @@
 use std::io::{self, IoSlice, Write};
 use std::time::Duration;
 
-use ::http::{Request, Response};
+use ::http::{Request, Response, StatusCode};
 
 use super::limits::Limits;
+use super::upload::Upload;
 use super::{Error, RequestBody};
 use crate::http::{BadMessage, ClientConnection, ResponseEvent};
-use crate::net::{Chunk, Instant, TcpStream};
+use crate::net::{Chunk, Events, Instant, Interest, Poller, TcpStream, Token};
 
 /// How long a write may be stuck before we look whether the server has answered already.
 const LOOK_UP: Duration = Duration::from_millis(100);
@@ -24,6 +25,8 @@ pub(super) struct Connection {
     input: Chunk,
     /// The head of an answer that came before the request was all out.
     early: Option<Response<()>>,
+    /// The rest of a request whose answer has begun.
+    upload: Option<Upload>,
     /// How long its server keeps it when idle, if it said so.
     pub(super) announced_timeout: Option<Duration>,
 }
@@ -37,6 +40,7 @@ impl Connection {
             http: ClientConnection::default(),
             input: Chunk::default(),
             early: None,
+            upload: None,
             announced_timeout: None,
         })
     }
@@ -57,7 +61,8 @@ impl Connection {
         self.http.answer_has_begun()
     }
 
-    /// Writes a request. Ends early when the server refuses it before it is all out.
+    /// Writes a request. Ends early when an answer comes meanwhile: where that is no refusal, the rest goes out while
+    /// the answer is [received](Self::receive_body). Whatever can be sent again is in `body` again afterwards.
     pub(super) fn send(
         &mut self,
         request: &Request<()>,
@@ -65,19 +70,35 @@ impl Connection {
         limits: &Limits,
     ) -> Result<(), Error> {
         self.http.begin(request, body.size());
-        let mut pieces = body.pieces();
+        let mut upload = Upload::new(std::mem::take(body));
+        let sent = self.send_body(&mut upload, limits);
+        match sent {
+            Ok(Sent::UpToTheAnswer) => self.upload = Some(upload),
+            _ => *body = upload.into_body(),
+        }
+        sent.map(drop)
+    }
+
+    fn send_body(&mut self, upload: &mut Upload, limits: &Limits) -> Result<Sent, Error> {
         loop {
-            let piece = pieces.next()?;
-            let is_last = piece.is_none();
-            match piece {
-                Some(piece) => self.http.send(piece),
-                None => self.http.finish(None),
-            }
             // The last piece leaves together with the end of the body.
-            if !self.write_out(limits)? || is_last {
-                return Ok(());
+            let is_last = self.take_piece(upload)?;
+            match self.write_out(limits)? {
+                Sent::All if !is_last => {}
+                sent => return Ok(sent),
             }
         }
+    }
+
+    /// Takes the next piece of the body for output; whether it was the end.
+    fn take_piece(&mut self, upload: &mut Upload) -> Result<bool, Error> {
+        let piece = upload.next()?;
+        let is_last = piece.is_none();
+        match piece {
+            Some(piece) => self.http.send(piece),
+            None => self.http.finish(None),
+        }
+        Ok(is_last)
     }
 
     /// The head of the answer.
@@ -136,43 +157,50 @@ impl Connection {
         self.stream.network().shared().now()
     }
 
-    /// Writes what waits. `false`: the server has refused the request, and the rest of it need not go out.
-    fn write_out(&mut self, limits: &Limits) -> Result<bool, Error> {
+    /// Writes what waits, or up to an early answer.
+    fn write_out(&mut self, limits: &Limits) -> Result<Sent, Error> {
+        let mut since = self.now();
         while self.http.output_len() > 0 {
-            let left = limits.left(self.now())?;
+            let left = limits.left(self.now(), since)?;
             let look_up = left.map_or(LOOK_UP, |left| left.min(LOOK_UP));
             self.stream.set_write_timeout(Some(look_up)).map_err(Error::Send)?;
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let filled = self.http.output(&mut slices);
-            match self.stream.write_vectored(&slices[..filled]) {
-                Ok(count) => self.http.advance(count),
+            match self.write_some() {
+                Ok(_) => since = self.now(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.is_refused_early()? {
-                        return Ok(false);
-                    }
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => match self.early_answer()? {
+                    Some(status) if is_refusal(status) => return Ok(Sent::UpToTheRefusal),
+                    Some(_) => return Ok(Sent::UpToTheAnswer),
+                    None => {}
+                },
                 // A server that refuses a request may close before it has read it all: its answer says more than
                 // the failed write.
                 Err(error) => {
-                    return if self.is_refused_early()? { Ok(false) } else { Err(Error::Send(error)) };
+                    let refused = self.early_answer()?.is_some_and(is_refusal);
+                    return if refused { Ok(Sent::UpToTheRefusal) } else { Err(Error::Send(error)) };
                 }
             }
         }
-        Ok(true)
+        Ok(Sent::All)
     }
 
-    /// Looks, without waiting, whether an answer has come that makes the rest of the request pointless.
-    fn is_refused_early(&mut self) -> Result<bool, Error> {
-        if self.early.is_none() {
-            while self.input.is_empty()
-                && let Ok(Some(chunk)) = self.without_blocking(TcpStream::read_chunk)
-            {
-                self.input = chunk;
-                self.early = self.next_head()?;
-            }
+    fn write_some(&mut self) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let filled = self.http.output(&mut slices);
+        let count = self.stream.write_vectored(&slices[..filled])?;
+        self.http.advance(count);
+        Ok(count)
+    }
+
+    /// Looks, without waiting, whether an answer has begun already: its status.
+    fn early_answer(&mut self) -> Result<Option<StatusCode>, Error> {
+        while self.early.is_none()
+            && self.input.is_empty()
+            && let Ok(Some(chunk)) = self.without_blocking(TcpStream::read_chunk)
+        {
+            self.input = chunk;
+            self.early = self.next_head()?;
         }
-        Ok(self.early.as_ref().is_some_and(|head| head.status().as_u16() >= 300))
+        Ok(self.early.as_ref().map(Response::status))
     }
 
     /// The head, if what has arrived completes it.
@@ -199,8 +227,17 @@ impl Connection {
 
     /// Waits for more input. `false` at the end of the stream.
     fn fill(&mut self, limits: &Limits) -> Result<bool, Error> {
+        if let Some(upload) = self.upload.take() {
+            self.stream.set_nonblocking(true).map_err(Error::Receive)?;
+            let filled = self.fill_while_sending(upload, limits);
+            self.stream.set_nonblocking(false).map_err(Error::Receive)?;
+            if let Some(filled) = filled? {
+                return Ok(filled);
+            }
+        }
+        let since = self.now();
         loop {
-            let left = limits.left(self.now())?;
+            let left = limits.left(self.now(), since)?;
             self.stream.set_read_timeout(left).map_err(Error::Receive)?;
             match self.stream.read_chunk() {
                 Ok(Some(chunk)) => {
@@ -213,6 +250,52 @@ impl Connection {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(Error::Receive(error)),
             }
+        }
+    }
+
+    /// As [`fill`](Self::fill), sending the rest of the request meanwhile: a server that gets no further with its answer
+    /// may have stopped reading. `None` once all of it is out.
+    fn fill_while_sending(&mut self, mut upload: Upload, limits: &Limits) -> Result<Option<bool>, Error> {
+        let poller = Poller::new().map_err(Error::Receive)?;
+        poller
+            .register(&self.stream, Token(0), Interest::READABLE | Interest::WRITABLE)
+            .map_err(Error::Receive)?;
+        let mut events = Events::with_capacity(1);
+        let mut since = self.now();
+        loop {
+            match self.stream.read_chunk() {
+                Ok(Some(chunk)) => {
+                    self.input = chunk;
+                    self.upload = Some(upload);
+                    return Ok(Some(true));
+                }
+                Ok(None) => return Ok(Some(false)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::Receive(error)),
+            }
+            match self.send_some(&mut upload)? {
+                SentSome::TheRest => return Ok(None),
+                SentSome::Part => since = self.now(),
+                SentSome::Nothing => {
+                    let left = limits.left(self.now(), since)?;
+                    poller.poll(&mut events, left).map_err(Error::Receive)?;
+                }
+            }
+        }
+    }
+
+    /// Sends as much as there is room for, up to a piece.
+    fn send_some(&mut self, upload: &mut Upload) -> Result<SentSome, Error> {
+        if self.http.output_len() == 0 && self.take_piece(upload)? && self.http.output_len() == 0 {
+            return Ok(SentSome::TheRest);
+        }
+        match self.write_some() {
+            Ok(_) => Ok(SentSome::Part),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(SentSome::Nothing),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(SentSome::Part),
+            // The server wants no more of it; what it answers is still to be read.
+            Err(_) => Ok(SentSome::TheRest),
         }
     }
 
@@ -232,4 +315,27 @@ impl Connection {
         self.stream.set_nonblocking(false)?;
         result
     }
+}
+
+/// How far a request has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    All,
+    /// An answer has come that needs no more of it.
+    UpToTheRefusal,
+    /// An answer has begun that may need more of it.
+    UpToTheAnswer,
+}
+
+/// How far the rest of a request has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SentSome {
+    Nothing,
+    Part,
+    TheRest,
+}
+
+/// Whether a server that answers so, before it has the whole request, wants no more of it.
+fn is_refusal(status: StatusCode) -> bool {
+    status.as_u16() >= 300
 }

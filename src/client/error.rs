@@ -30,6 +30,13 @@ pub enum Error {
         /// What the resolver says.
         source: io::Error,
     },
+    /// The resolver did not answer in time.
+    LookUpTimeout {
+        /// The host's name.
+        host: String,
+        /// After how long.
+        after: Duration,
+    },
     /// The connection was refused, or the host cannot be reached.
     Connect {
         /// The last address tried.
@@ -49,6 +56,11 @@ pub enum Error {
         /// The time-out.
         after: Duration,
     },
+    /// The connection stands, and nothing moved on it for too long, in the middle of the request or of the answer.
+    Stalled {
+        /// The time-out.
+        after: Duration,
+    },
     /// The whole exchange took too long.
     Timeout {
         /// The time-out.
@@ -62,6 +74,12 @@ pub enum Error {
     Receive(io::Error),
     /// The peer closed the connection before it answered anything.
     NoAnswer,
+    /// A connection from the pool turned out to be closed, and the request was not sent again on another one: it may have
+    /// been carried out, and doing it twice is not the same as doing it once; or its body cannot be had a second time.
+    ClosedWhileIdle {
+        /// How it was noticed: [`NoAnswer`](Error::NoAnswer), [`Send`](Error::Send) or [`Receive`](Error::Receive).
+        source: Box<Error>,
+    },
     /// The peer closed the connection in the middle of its answer.
     Truncated,
     /// What the peer sent is no answer.
@@ -84,9 +102,12 @@ impl Error {
         match self {
             Error::Url { .. } | Error::Scheme { .. } => io::ErrorKind::InvalidInput,
             Error::NotFound { .. } => io::ErrorKind::NotFound,
-            Error::ConnectTimeout { .. } | Error::FirstByteTimeout { .. } | Error::Timeout { .. } => {
-                io::ErrorKind::TimedOut
-            }
+            Error::LookUpTimeout { .. }
+            | Error::ConnectTimeout { .. }
+            | Error::FirstByteTimeout { .. }
+            | Error::Stalled { .. }
+            | Error::Timeout { .. } => io::ErrorKind::TimedOut,
+            Error::ClosedWhileIdle { source } => source.kind(),
             Error::Connect { source, .. } => source.kind(),
             Error::RequestBody(source) | Error::Send(source) | Error::Receive(source) => source.kind(),
             Error::NoAnswer | Error::Truncated => io::ErrorKind::UnexpectedEof,
@@ -110,6 +131,14 @@ impl fmt::Display for Error {
             Error::FirstByteTimeout { after } => {
                 write!(f, "the request is sent, and no byte of an answer came within {after:?}")
             }
+            Error::LookUpTimeout { host, after } => {
+                write!(f, "{host}: the resolver did not answer within {after:?}")
+            }
+            Error::Stalled { after } => write!(f, "nothing was sent or received for {after:?}"),
+            Error::ClosedWhileIdle { source } => write!(
+                f,
+                "{source}: it was a connection of an earlier request, and this one is not repeated: it may have been carried out"
+            ),
             Error::Timeout { after } => write!(f, "the exchange was not complete within {after:?}"),
             Error::RequestBody(source) => write!(f, "the body to be sent cannot be read: {source}"),
             Error::Send(source) => write!(f, "the connection failed while sending: {source}"),
@@ -132,6 +161,7 @@ impl std::error::Error for Error {
             | Error::Send(source)
             | Error::Receive(source) => Some(source),
             Error::BadAnswer(bad) => Some(bad),
+            Error::ClosedWhileIdle { source } => Some(&**source),
             _ => None,
         }
     }

@@ -15,8 +15,9 @@ use super::{Authority, Body, ClientConfig, Error, RequestBody, Trace, redirect};
 use crate::http::message::list_items;
 use crate::net::{Instant, Network};
 
-/// Bytes of a redirect's body that are read to keep its connection.
+/// Bytes of a redirect's body that are read to keep its connection, and how long that may take.
 const DRAIN_LIMIT: usize = 64 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// An HTTP client on a [`Network`]. Cloning it gives another handle on the same pool of connections.
 #[derive(Clone)]
@@ -73,8 +74,8 @@ impl Client {
     /// See [`Error`].
     pub fn send(&self, mut request: Request<RequestBody>) -> Result<Response<Body>, Error> {
         self.shared.complete_headers(request.headers_mut());
-        let limits = Limits::begin(self.shared.now(), self.shared.config.timeout);
-        let limit = self.shared.config.max_redirects;
+        let ClientConfig { timeout, stall_timeout, max_redirects: limit, .. } = self.shared.config;
+        let limits = Limits::begin(self.shared.now(), timeout, stall_timeout);
         let mut followed = 0;
         loop {
             let response = self.exchange(&mut request, limits)?;
@@ -86,7 +87,7 @@ impl Client {
             }
             followed += 1;
             self.shared.trace(&Trace::Redirect(request.uri()));
-            response.into_body().drain(DRAIN_LIMIT)?;
+            response.into_body().drain(DRAIN_LIMIT, DRAIN_TIME);
         }
     }
 
@@ -119,7 +120,10 @@ impl Client {
                     let body = Body::new(connection, authority, limits, Arc::clone(shared))?;
                     return Ok(head.map(|()| body));
                 }
-                Err(error) if is_reused && may_try_again(&connection, request, &error) => {
+                Err(error) if is_reused && is_lost(&connection, &error) => {
+                    if !may_be_repeated(request) {
+                        return Err(Error::ClosedWhileIdle { source: Box::new(error) });
+                    }
                     shared.trace(&Trace::Retry(&error));
                 }
                 Err(error) => return Err(error),
@@ -162,12 +166,19 @@ impl Shared {
 
     /// Opens a connection: each address of the name gets its share of the time.
     fn connect(&self, authority: &Authority, limits: &Limits) -> Result<Connection, Error> {
-        let addresses = authority.resolve()?;
         let begun = self.now();
         let timeout = self.config.connect_timeout;
+        let addresses = match authority.resolve(timeout.into_iter().chain(limits.left(begun, begun)?).min()) {
+            Err(error @ Error::LookUpTimeout { .. }) => {
+                // It may have been the time of the whole exchange.
+                limits.left(self.now(), self.now())?;
+                return Err(error);
+            }
+            result => result?,
+        };
         let mut last = None;
         for (index, &address) in addresses.iter().enumerate() {
-            let whole = limits.left(self.now())?;
+            let whole = limits.left(self.now(), self.now())?;
             let elapsed = self.now() - begun;
             let left = timeout.map(|timeout| timeout.saturating_sub(elapsed));
             let share =
@@ -180,7 +191,7 @@ impl Shared {
                 Err(error) => last = Some(more_telling(last, (address, error))),
             }
         }
-        limits.left(self.now())?;
+        limits.left(self.now(), self.now())?;
         let Some((address, source)) = last else { unreachable!("a name has at least one address") };
         match timeout {
             Some(after) if source.kind() == io::ErrorKind::TimedOut => {
@@ -231,14 +242,14 @@ fn more_telling(
     }
 }
 
-/// Whether a request that failed on a pooled connection may be sent again: the server may have closed the connection
-/// before it saw the request, or else doing it twice does what doing it once does (RFC 9110 9.2.2).
-fn may_try_again(connection: &Connection, request: &Request<RequestBody>, error: &Error) -> bool {
-    let is_lost = matches!(error, Error::NoAnswer | Error::Send(_) | Error::Receive(_));
-    is_lost
-        && !connection.answer_has_begun()
-        && request.method().is_idempotent()
-        && request.body().is_replayable()
+/// Whether a pooled connection has gone before it answered anything: its server may have closed it while it was idle.
+fn is_lost(connection: &Connection, error: &Error) -> bool {
+    matches!(error, Error::NoAnswer | Error::Send(_) | Error::Receive(_)) && !connection.answer_has_begun()
+}
+
+/// Whether doing it twice does what doing it once does (RFC 9110 9.2.2), and can be done.
+fn may_be_repeated(request: &Request<RequestBody>) -> bool {
+    request.method().is_idempotent() && request.body().is_replayable()
 }
 
 /// How long the server says that it keeps the connection: `Keep-Alive: timeout=5, max=100`.

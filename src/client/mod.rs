@@ -44,6 +44,7 @@ mod request_body;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod upload;
 
 pub use authority::Authority;
 pub use body::Body;

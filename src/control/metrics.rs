@@ -81,6 +81,7 @@ pub fn stack_metrics(stack: &SharedStack, metrics: &mut Metrics) {
             ("tcp_time_wait_connections", "TCP connections in TIME-WAIT.", stack.time_wait_connections()),
             ("open_sockets", "Sockets of all kinds, listeners included.", stack.open_sockets()),
             ("buffer_bytes", "Bytes of pooled memory in use.", stack.pool().in_use()),
+            ("memory_bytes", "The same with control blocks: what --memory limits.", stack.memory()),
         ];
         (*stack.counters(), gauges)
     });

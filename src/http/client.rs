@@ -26,6 +26,9 @@ pub enum ResponseEvent<'a> {
     End(Option<HeaderMap>),
 }
 
+/// Interim answers to one request: what anybody sends is one or two, and without a bound they could go on for ever.
+const MAX_INTERIM: u8 = 32;
+
 #[derive(Debug)]
 enum Reading {
     /// No request is out.
@@ -78,6 +81,8 @@ pub struct ClientConnection {
     persistent: bool,
     /// A byte of the present answer has come.
     answer_has_begun: bool,
+    /// Interim answers to the present request.
+    interim: u8,
 }
 
 impl Default for ClientConnection {
@@ -97,6 +102,7 @@ impl ClientConnection {
             output: Output::default(),
             persistent: true,
             answer_has_begun: false,
+            interim: 0,
         }
     }
 
@@ -107,6 +113,7 @@ impl ClientConnection {
         self.persistent &= !ConnectionOptions::of(request.headers()).close;
         self.reading = Reading::Head(HeadBuffer::default());
         self.answer_has_begun = false;
+        self.interim = 0;
         self.output.append(|out| write_head(out, request, body));
         self.encoder = match body {
             BodySize::Known(0) => None,
@@ -234,6 +241,10 @@ impl ClientConnection {
             };
             used += consumed;
             *buffer = HeadBuffer::default();
+            self.interim += u8::from(response.status().is_informational());
+            if self.interim > MAX_INTERIM {
+                return Err(BadMessage::Interim);
+            }
             match response.status() {
                 StatusCode::CONTINUE => return Ok((used, Some(ResponseEvent::Continue))),
                 // Nobody asks for another protocol here, so nobody may switch to one (RFC 9110 15.2.2).

@@ -41,6 +41,8 @@ pub enum BadMessage {
     Connect,
     /// A version other than HTTP/1.0 and HTTP/1.1.
     Version,
+    /// A server that sends interim answers (1xx) without end.
+    Interim,
 }
 
 impl BadMessage {
@@ -62,6 +64,7 @@ impl BadMessage {
             | BadMessage::LengthAndCoding
             | BadMessage::TransferEncoding
             | BadMessage::Chunk
+            | BadMessage::Interim
             | BadMessage::Truncated => StatusCode::BAD_REQUEST,
         }
     }
@@ -86,6 +89,7 @@ impl fmt::Display for BadMessage {
             BadMessage::Expectation => "unknown expectation",
             BadMessage::Connect => "CONNECT is not supported",
             BadMessage::Version => "HTTP version not supported",
+            BadMessage::Interim => "too many interim answers",
         })
     }
 }

@@ -16,6 +16,8 @@ pub struct Config {
     pub socket: SocketOptions,
     /// Most sockets of all kinds, half-open ones included.
     pub max_sockets: usize,
+    /// Most memory in bytes for buffers and sockets, beyond which little more is taken: see [`Stack::memory`](super::Stack::memory).
+    pub max_memory: usize,
     /// Most entries in TIME-WAIT; at the bound the oldest goes.
     pub max_time_wait: usize,
 }
@@ -29,6 +31,7 @@ impl Config {
             tcp: tcp::Config::default(),
             socket: SocketOptions::default(),
             max_sockets: 4_000_000,
+            max_memory: usize::MAX,
             max_time_wait: 262_144,
         }
     }

@@ -175,6 +175,14 @@ group! {
     socket_limit_syn,
     /// Refused: sockets of ours over the limit.
     socket_limit,
+    /// Refused: sockets of ours over the limit on memory.
+    memory_limit,
+    /// Dropped: SYNs over the limit on memory.
+    memory_limit_syn,
+    /// Dropped: payloads over the limit on memory, for a connection with unread data.
+    memory_limit_payload,
+    /// Refused: writes over the limit on memory, to a connection with unacknowledged data.
+    memory_limit_write,
     /// Refused: connects without a free port.
     ports_exhausted,
     /// Connections that came to TIME-WAIT.

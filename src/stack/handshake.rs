@@ -18,7 +18,7 @@ impl Stack {
     /// Answers a SYN, if the listener's limits allow it. `old` is an earlier connection between the same ends, in
     /// TIME-WAIT, whose place the new one takes (RFC 6191); a SYN that is refused leaves it there.
     pub(super) fn start_handshake(&mut self, listener: u32, segment: &Segment, old: Option<Flow>) {
-        let at_limit = self.is_at_socket_limit();
+        let (at_limit, out_of_memory) = (self.is_at_socket_limit(), self.exceeds_memory());
         let Some(listening) = listener_at(&mut self.sockets, listener) else { return };
         let refused = if listening.is_accept_queue_full() {
             Some(&mut self.env.counters.stack.accept_queue_full_syn)
@@ -26,6 +26,8 @@ impl Stack {
             Some(&mut self.env.counters.stack.listener_limit)
         } else if at_limit {
             Some(&mut self.env.counters.stack.socket_limit_syn)
+        } else if out_of_memory {
+            Some(&mut self.env.counters.stack.memory_limit_syn)
         } else {
             None
         };

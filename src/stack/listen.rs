@@ -54,10 +54,14 @@ impl Stack {
         }
     }
 
-    /// Refuses a new socket over the limit.
+    /// Refuses a new socket over the limits.
     pub(super) fn check_socket_limit(&mut self) -> Result<(), Error> {
         if self.is_at_socket_limit() {
             self.env.counters.stack.socket_limit += 1;
+            return Err(Error::LimitReached);
+        }
+        if self.exceeds_memory() {
+            self.env.counters.stack.memory_limit += 1;
             return Err(Error::LimitReached);
         }
         Ok(())

@@ -95,6 +95,7 @@ mod lifecycle;
 mod link;
 mod listen;
 mod listener;
+mod memory;
 mod outbox;
 mod output;
 mod output_queue;
@@ -127,6 +128,7 @@ use event::EventQueue;
 use fragments::Fragments;
 use icmp_error::RateLimit;
 use link::Loopback;
+use memory::MemoryWatch;
 use outbox::Outbox;
 use output_queue::OutputQueue;
 use ports::PortAllocator;
@@ -175,6 +177,7 @@ pub struct Stack {
     ping_bindings: BTreeMap<u16, u32>,
     /// Connections neither finished nor in TIME-WAIT.
     live: usize,
+    memory_watch: MemoryWatch,
 
     /// Timers of connections, by socket.
     timers: Wheel,
@@ -206,6 +209,7 @@ impl Stack {
             udp_bindings: Bindings::default(),
             ping_bindings: BTreeMap::new(),
             live: 0,
+            memory_watch: MemoryWatch::default(),
             timers: Wheel::new(now),
             syn_timers: Wheel::new(now),
             events: EventQueue::default(),
@@ -280,6 +284,7 @@ impl Stack {
     /// have been read come before them.
     fn tick(&mut self, now: Instant) {
         self.env.now = self.env.now.max(now);
+        self.watch_memory();
         self.timers.advance(self.env.now);
         self.syn_timers.advance(self.env.now);
     }

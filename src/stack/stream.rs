@@ -40,6 +40,7 @@ impl Stack {
     /// `WouldBlock` without room or before the connection stands; `BrokenPipe` after the direction was shut down;
     /// the error that ended the connection.
     pub fn write(&mut self, id: SocketId, bytes: &[u8]) -> Result<usize, Error> {
+        self.check_memory_to_write(id)?;
         let Socket::Tcp(tcp) = &mut self.sockets.get_mut(id).ok_or(Error::StaleSocket)?.socket else {
             return Err(Error::InvalidInput);
         };
@@ -53,6 +54,9 @@ impl Stack {
     /// # Errors
     /// As [`write`](Stack::write), with the chunk given back.
     pub fn write_chunk(&mut self, id: SocketId, chunk: Chunk) -> Result<(), (Error, Chunk)> {
+        if let Err(error) = self.check_memory_to_write(id) {
+            return Err((error, chunk));
+        }
         let tcp = match self.sockets.get_mut(id).map(|entry| &mut entry.socket) {
             Some(Socket::Tcp(tcp)) => tcp,
             Some(_) => return Err((Error::InvalidInput, chunk)),
@@ -60,6 +64,15 @@ impl Stack {
         };
         tcp.connection.write_chunk(&self.env.pool, chunk)?;
         self.mark_output(id);
+        Ok(())
+    }
+
+    /// Over the limit on memory a connection sends what it has first. Its acknowledgment says when to try again.
+    fn check_memory_to_write(&mut self, id: SocketId) -> Result<(), Error> {
+        if self.exceeds_memory() && self.tcp_mut(id)?.connection.block_write() {
+            self.env.counters.stack.memory_limit_write += 1;
+            return Err(Error::WouldBlock);
+        }
         Ok(())
     }
 

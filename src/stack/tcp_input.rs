@@ -68,8 +68,14 @@ impl Stack {
 
     /// Hands a segment to its connection.
     pub(super) fn connection_input(&mut self, index: u32, segment: &Segment, payload: &mut Chunk) {
+        let out_of_memory = self.exceeds_memory();
         let Some(entry) = self.sockets.at_mut(index) else { return };
         let Socket::Tcp(tcp) = &mut entry.socket else { return };
+        if out_of_memory && !payload.is_empty() && tcp.connection.holds_received() {
+            // As if the network had lost it: it comes again when there may be room.
+            self.env.counters.stack.memory_limit_payload += 1;
+            return;
+        }
         let mut cx = self.env.context();
         let reset = tcp.connection.handle_segment(&mut cx, &segment.header, &segment.meta, payload);
         if tcp.connection.output_can_wait() {

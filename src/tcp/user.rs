@@ -121,6 +121,19 @@ impl Connection {
         Ok(room)
     }
 
+    /// Whether it holds data that nobody has read yet, in order or not.
+    pub fn holds_received(&self) -> bool {
+        self.incoming.is_some()
+    }
+
+    /// Makes an open connection with unacknowledged data wait for its acknowledgment before the next
+    /// [`write`](Self::write): an event comes then. Whether it is such a one.
+    pub fn block_write(&mut self) -> bool {
+        let waits = self.state.can_send() && self.queued() > 0;
+        self.write_blocked |= waits;
+        waits
+    }
+
     /// Bytes that [`write`](Self::write) would take now, were the connection open.
     pub fn send_room(&self) -> usize {
         self.send_buffer().saturating_sub(self.queued())

@@ -88,3 +88,48 @@ fn a_refusal_is_heard_while_the_body_is_still_going_out() {
     assert_eq!(setup.client.idle_connections(), 0, "half a request is in its way");
     drop(server.join().unwrap());
 }
+
+#[test]
+fn an_echo_larger_than_every_buffer_comes_back_while_it_goes_out() {
+    const LENGTH: usize = 24 * 1024 * 1024;
+    let setup = Setup::new(|_| {});
+    let listener = setup.listener.try_clone().unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        read_head(&mut stream);
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut piece = vec![0; 64 * 1024];
+        let mut left = LENGTH;
+        while left > 0 {
+            let count = stream.read(&mut piece).unwrap();
+            stream.write_all(&piece[..count]).unwrap();
+            left -= count;
+        }
+        stream.read(&mut piece).unwrap()
+    });
+    let sent: Vec<u8> = (0..LENGTH).map(|i| (i % 251) as u8).collect();
+    let mut response = setup.client.post(URL, sent.clone()).unwrap();
+    let mut received = Vec::new();
+    response.body_mut().read_to_end(&mut received).unwrap();
+    assert!(received == sent, "{} bytes came back", received.len());
+    assert_eq!(setup.client.idle_connections(), 1, "both directions are done, and it can be used again");
+    drop(setup);
+    assert_eq!(server.join().unwrap(), 0);
+}
+
+#[test]
+fn an_answer_that_ends_before_the_request_does_ends_the_exchange() {
+    let setup = Setup::new(|_| {});
+    let listener = setup.listener.try_clone().unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        read_head(&mut stream);
+        stream.write_all(HELLO.as_bytes()).unwrap();
+        stream // has heard enough
+    });
+    let endless = RequestBody::Stream { reader: Box::new(std::io::repeat(7)), length: None };
+    assert_eq!(taken(setup.client.post(URL, endless)).unwrap(), (200, "hello".into()));
+    assert_eq!(setup.client.idle_connections(), 0);
+    drop(server.join().unwrap());
+}

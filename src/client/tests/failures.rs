@@ -4,6 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use super::*;
+use crate::client::RequestBody;
+use crate::http::BadMessage;
 
 const BRIEF: Duration = Duration::from_millis(60);
 
@@ -62,6 +64,64 @@ fn the_whole_takes_too_long() {
     let server = stall_after(&setup, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel");
     let error = taken(setup.client.get(URL)).unwrap_err();
     assert!(matches!(error, Error::Timeout { .. }), "{error}");
+    server.join().unwrap();
+}
+
+#[test]
+fn an_answer_that_stops_moving_is_left() {
+    for answer in ["HTTP/1.1 200 OK\r\nContent-", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"] {
+        let setup = Setup::new(|config| config.stall_timeout = Some(BRIEF));
+        let server = stall_after(&setup, answer);
+        let error = taken(setup.client.get(URL)).unwrap_err();
+        assert!(matches!(error, Error::Stalled { after: BRIEF }), "{error}");
+        assert_eq!(io::Error::from(error).kind(), io::ErrorKind::TimedOut);
+        assert_eq!(setup.client.idle_connections(), 0);
+        server.join().unwrap();
+    }
+}
+
+#[test]
+fn an_answer_that_moves_a_little_is_not_left() {
+    let setup = Setup::new(|config| config.stall_timeout = Some(4 * BRIEF));
+    let listener = setup.listener.try_clone().unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        read_head(&mut stream);
+        for piece in HELLO.as_bytes().chunks(6) {
+            stream.write_all(piece).unwrap();
+            thread::park_timeout(BRIEF);
+        }
+    });
+    assert_eq!(taken(setup.client.get(URL)).unwrap().1, "hello");
+    server.join().unwrap();
+}
+
+#[test]
+fn a_server_that_takes_no_more_of_the_request_is_left() {
+    let setup = Setup::new(|config| config.stall_timeout = Some(3 * BRIEF));
+    let listener = setup.listener.try_clone().unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        read_head(&mut stream);
+        stream // reads nothing more, and stays open
+    });
+    let endless = RequestBody::Stream { reader: Box::new(io::repeat(7)), length: None };
+    let error = setup.client.post(URL, endless).unwrap_err();
+    assert!(matches!(error, Error::Stalled { .. }), "{error}");
+    drop(server.join().unwrap());
+}
+
+#[test]
+fn interim_answers_without_end_are_no_answer() {
+    let setup = Setup::new(|_| {});
+    let listener = setup.listener.try_clone().unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        read_head(&mut stream);
+        while stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").is_ok() {}
+    });
+    let error = setup.client.get(URL).unwrap_err();
+    assert!(matches!(error, Error::BadAnswer(BadMessage::Interim)), "{error}");
     server.join().unwrap();
 }
 

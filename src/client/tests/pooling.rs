@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use ::http::{Method, Request};
+
 use super::*;
+use crate::client::RequestBody;
 
 #[test]
 fn one_long_connection_serves_request_after_request() {
@@ -127,12 +130,61 @@ fn an_idempotent_request_is_tried_again() {
 }
 
 #[test]
-fn one_that_is_not_fails_instead() {
+fn one_that_is_not_fails_with_an_error_of_its_own() {
     let setup = Setup::new(|_| {});
     let server = close_at_second_request(&setup);
     taken(setup.client.get(URL)).unwrap();
     let error = setup.client.post(URL, "").unwrap_err();
-    assert!(matches!(error, Error::NoAnswer | Error::Receive(_) | Error::Send(_)), "{error}");
+    let Error::ClosedWhileIdle { source } = &error else { panic!("{error}") };
+    assert!(matches!(**source, Error::NoAnswer | Error::Receive(_) | Error::Send(_)), "{source}");
+    assert!(error.to_string().contains("it may have been carried out"), "{error}");
     taken(setup.client.get(URL)).unwrap();
+    server.join().unwrap();
+}
+
+#[test]
+fn a_body_that_cannot_be_had_twice_is_not_sent_twice() {
+    let setup = Setup::new(|_| {});
+    let server = close_at_second_request(&setup);
+    taken(setup.client.get(URL)).unwrap();
+    let body = RequestBody::Stream { reader: Box::new(std::io::empty()), length: Some(0) };
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::PUT;
+    *request.uri_mut() = URL.parse().unwrap();
+    assert!(matches!(setup.client.send(request), Err(Error::ClosedWhileIdle { .. })));
+    taken(setup.client.get(URL)).unwrap();
+    server.join().unwrap();
+}
+
+#[test]
+fn however_many_pooled_connections_are_dead_the_request_gets_through() {
+    let setup = Setup::new(|_| {});
+    let listener = setup.listener.try_clone().unwrap();
+    let server = thread::spawn(move || {
+        let mut open: Vec<_> = (0..4).map(|_| listener.accept().unwrap().0).collect();
+        for stream in &mut open {
+            read_head(stream);
+            stream.write_all(HELLO.as_bytes()).unwrap();
+        }
+        // Each is closed only once its second request is there.
+        for mut stream in open {
+            thread::spawn(move || drop(read_head(&mut stream)));
+        }
+        let (mut last, _) = listener.accept().unwrap();
+        read_head(&mut last);
+        last.write_all(HELLO.as_bytes()).unwrap();
+    });
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let client = setup.client.clone();
+            thread::spawn(move || client.get(URL))
+        })
+        .collect();
+    // All four heads are there before the first body is read, so that none uses another's connection.
+    let answers: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
+    answers.into_iter().for_each(|answer| drop(taken(answer).unwrap()));
+    assert_eq!(setup.client.idle_connections(), 4);
+    assert_eq!(taken(setup.client.get(URL)).unwrap().1, "hello");
+    assert_eq!(setup.steps().iter().filter(|step| *step == "retry").count(), 4);
     server.join().unwrap();
 }

@@ -12,6 +12,7 @@ mod incarnations;
 mod ip;
 mod listen;
 mod loopback;
+mod memory;
 mod output;
 mod path_mtu;
 mod ports;
