@@ -145,6 +145,9 @@ impl Gateway {
             }
             for _ in 0..self.unfinished.len() {
                 let Some(number) = self.unfinished.pop_front() else { break };
+                if let Some(splice) = self.splices.get_mut(&number) {
+                    splice.queued = false;
+                }
                 self.turn(number);
             }
             // Places may have become free for some who were left waiting.
@@ -209,7 +212,12 @@ impl Gateway {
         let Some(splice) = self.splices.get_mut(&number) else { return };
         match splice.turn(&mut self.scratch) {
             Ok(Turn::Waiting) => return,
-            Ok(Turn::Unfinished) => return self.unfinished.push_back(number),
+            Ok(Turn::Unfinished) => {
+                if !std::mem::replace(&mut splice.queued, true) {
+                    self.unfinished.push_back(number);
+                }
+                return;
+            }
             Ok(Turn::Ended) => splice.end_in_order(),
             Err(_) if splice.connecting => self.totals.unreachable += 1,
             Err(_) => self.totals.broken += 1,
@@ -243,6 +251,8 @@ struct Splice {
     inside: TcpStream,
     outside: mio::net::TcpStream,
     connecting: bool,
+    /// It is among the unfinished ones.
+    queued: bool,
     up: Pipe,
     down: Pipe,
 }
@@ -258,7 +268,8 @@ enum Turn {
 
 impl Splice {
     fn new(inside: TcpStream, outside: mio::net::TcpStream) -> Splice {
-        Splice { inside, outside, connecting: true, up: Pipe::default(), down: Pipe::default() }
+        let (up, down) = (Pipe::default(), Pipe::default());
+        Splice { inside, outside, connecting: true, queued: false, up, down }
     }
 
     fn turn(&mut self, scratch: &mut [u8]) -> io::Result<Turn> {

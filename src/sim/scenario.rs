@@ -105,6 +105,8 @@ pub struct Scenario {
     pub hosts: [HostConfig; 2],
     /// The link from host 0 to host 1, and the one back.
     pub links: [LinkConfig; 2],
+    /// The largest packet, in bytes, that a router on either way carries, if there is one. It says what it drops.
+    pub hops: [Option<usize>; 2],
     /// Connections.
     pub flows: Vec<Flow>,
     /// When the world begins.
@@ -142,6 +144,7 @@ impl Scenario {
             host.full_chance = 0.0;
             host.refuse_chance = 0.0;
         }
+        self.hops = [None; 2];
         self.disturbances.clear();
         self
     }
@@ -170,6 +173,11 @@ impl Scenario {
             world.add_host(host.clone());
         }
         world.link(0, 1, &self.links[0], &self.links[1]);
+        for (from, hop) in self.hops.iter().enumerate() {
+            if let Some(mtu) = *hop {
+                world.set_hop(from, 1 - from, mtu, true);
+            }
+        }
         for (index, flow) in self.flows.iter().enumerate() {
             self.add_flow(world, index, flow)?;
         }

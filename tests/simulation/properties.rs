@@ -75,6 +75,7 @@ prop_compose! {
             seed,
             hosts: hosts.into(),
             links: links.into(),
+            hops: [None; 2],
             flows: vec![flow],
             epoch: Instant::ZERO,
             disturbances: Vec::new(),

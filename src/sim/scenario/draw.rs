@@ -22,7 +22,8 @@ pub(super) fn scenario(seed: u64) -> Scenario {
     // Some worlds begin late: clocks of 32 bits wrap after 50 days.
     let epoch = if rng.bool() { Instant::ZERO } else { Instant::from_secs(rng.u64(0..10_000_000)) };
     let disturbances = disturbances(&mut rng, harshness);
-    Scenario { seed, hosts, links, flows, epoch, disturbances }
+    let hops = [0, 1].map(|_| (rng.u8(0..5) == 0).then(|| rng.usize(least_mtu..=1500)));
+    Scenario { seed, hosts, links, hops, flows, epoch, disturbances }
 }
 
 /// Stalls, spikes of delay and blackouts, none at all in half of the worlds.
