@@ -38,6 +38,31 @@ pub fn ask(path: &Path, question: &Question) -> Result<Answer, AskError> {
 }
 
 /// The lines of an answer. It ends behind [`Line::End`], or with an error where that does not come.
+///
+/// ```
+/// use std::path::Path;
+/// use longwire::control::{
+///     Answer, AskError, Greeting, Line, Question, SocketQuestion, SocketReport, TcpReport, TimerReport, ask,
+/// };
+///
+/// /// Where the connections of a running stack stand.
+/// fn show(path: &Path) -> Result<(), AskError> {
+///     let answer: Answer = ask(path, &Question::Sockets(SocketQuestion::default()))?;
+///     for line in answer {
+///         match line? {
+///             Line::Greeting(Greeting { name, pid, .. }) => println!("{name}, process {pid}"),
+///             Line::Socket(socket) => {
+///                 let SocketReport { local, remote, timer, tcp, .. } = *socket;
+///                 let next = timer.map(|TimerReport { kind, .. }| kind);
+///                 let cwnd = tcp.as_deref().map(|TcpReport { cwnd, .. }| cwnd);
+///                 println!("{local} {remote:?} {next:?} {cwnd:?}");
+///             }
+///             _ => {}
+///         }
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Answer {
     reader: BufReader<UnixStream>,

@@ -8,6 +8,36 @@ use crate::driver::SharedStack;
 const PREFIX: &str = "longwire";
 
 /// Something that has metrics of its own.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use longwire::control::{MetricSource, Metrics, Service, Sources, stack_metrics};
+/// use longwire::net::Network;
+///
+/// /// What a program counts itself.
+/// struct Orders(AtomicU64);
+///
+/// impl MetricSource for Orders {
+///     fn write(&self, metrics: &mut Metrics) {
+///         metrics.counter("orders", "Orders taken.", self.0.load(Ordering::Relaxed));
+///     }
+/// }
+///
+/// /// `longwire metrics` shows them beside the stack's.
+/// fn add_to(service: &Service) {
+///     let sources: Sources = service.sources();
+///     sources.add(Arc::new(Orders(AtomicU64::new(0))));
+/// }
+///
+/// /// All of it as text, for whoever has a server for it already.
+/// fn text(network: &Network, orders: &Orders) -> String {
+///     let mut metrics = Metrics::default();
+///     stack_metrics(network.shared(), &mut metrics);
+///     orders.write(&mut metrics);
+///     metrics.into_text()
+/// }
+/// ```
 pub trait MetricSource: Send + Sync {
     /// Adds them.
     fn write(&self, metrics: &mut Metrics);

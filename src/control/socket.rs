@@ -25,6 +25,13 @@ struct BoundFile {
 }
 
 /// Why a control socket cannot be had.
+///
+/// ```
+/// use std::path::Path;
+/// use longwire::control::{BindError, ControlSocket};
+/// let refused = ControlSocket::bind(Path::new("/nonexistent/directory/example.sock"));
+/// assert!(matches!(refused, Err(BindError::System { .. })));
+/// ```
 #[derive(Debug)]
 pub enum BindError {
     /// Somebody answers there.

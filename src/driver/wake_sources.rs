@@ -15,6 +15,31 @@ const ANY: Token = Token(usize::MAX);
 /// Readiness is edge-triggered. A turn does not say which source was ready, nor whether any was: try each until
 /// `WouldBlock`. A loop that has enough to do does not ask for readiness; an application that is called then looks by
 /// itself from time to time.
+///
+/// ```
+/// use std::net::UdpSocket;
+/// use std::os::fd::AsRawFd;
+/// use longwire::driver::{Application, Event, Instant, SharedStack, WakeSources};
+///
+/// /// Counts what comes to a socket of the kernel's, in the loop of a stack.
+/// struct Counting { socket: UdpSocket, datagrams: usize }
+///
+/// impl Counting {
+///     fn new(socket: UdpSocket, wakes: &WakeSources) -> std::io::Result<Counting> {
+///         socket.set_nonblocking(true)?;
+///         wakes.register(&mut mio::unix::SourceFd(&socket.as_raw_fd()))?;
+///         Ok(Counting { socket, datagrams: 0 })
+///     }
+/// }
+///
+/// impl Application for Counting {
+///     fn turn(&mut self, _stack: &SharedStack, _now: Instant, _events: &[Event]) {
+///         while self.socket.recv(&mut [0; 2_048]).is_ok() {
+///             self.datagrams += 1;
+///         }
+///     }
+/// }
+/// ```
 pub struct WakeSources {
     registry: Registry,
 }

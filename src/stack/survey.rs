@@ -63,6 +63,26 @@ pub struct SocketInfo {
 }
 
 /// How far a [`survey`](Stack::survey) has come.
+///
+/// ```
+/// use longwire::stack::{
+///     Config, Instant, ListenOptions, Pool, Seed, SocketInfo, SocketState, Stack, SurveyPlace, TimerInfo, TimerKind,
+///     Transport,
+/// };
+///
+/// let config = Config::new(vec!["10.9.0.2/24".parse().unwrap()]);
+/// let mut stack = Stack::new(config, Seed::from_u64(1), Pool::new(), Instant::ZERO);
+/// stack.listen("10.9.0.2:80".parse().unwrap(), ListenOptions::default()).unwrap();
+///
+/// let (mut place, mut seen) = (SurveyPlace::default(), Vec::new());
+/// while stack.survey(&mut place, 64, &mut |socket: &SocketInfo| seen.push((socket.transport, socket.state))) {}
+/// assert_eq!(seen, [(Transport::Tcp, SocketState::Listen)]);
+///
+/// /// Whether a connection has heard nothing for a while.
+/// fn is_silent(socket: &SocketInfo) -> bool {
+///     matches!(socket.timer, Some(TimerInfo { kind: TimerKind::Retransmit, tries: 3.., .. }))
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SurveyPlace {
     table: Table,

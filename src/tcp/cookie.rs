@@ -30,6 +30,17 @@ const SACK: u32 = 1 << 4;
 const ECN: u32 = 1 << 5;
 
 /// The ends of a connection whose SYN is being answered, and where the peer's numbers begin.
+///
+/// ```
+/// use longwire::tcp::{CookieEnds, IsnGenerator};
+/// use longwire::{time::Instant, wire::{IpPair, SeqNumber}};
+/// let addresses = IpPair::new("10.9.0.2".parse().unwrap(), "10.9.0.1".parse().unwrap()).unwrap();
+/// let ends = CookieEnds { addresses: &addresses, local_port: 80, remote_port: 40_000, irs: SeqNumber(7) };
+/// let (generator, now) = (IsnGenerator::new([7; 16]), Instant::from_secs(1));
+/// let iss = generator.cookie(now, &ends, 1_460);
+/// assert_eq!(generator.recall(now, &ends, iss), Some(1_460));
+/// assert_eq!(generator.recall(now + 2 * IsnGenerator::COOKIE_LIFE, &ends, iss), None);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct CookieEnds<'a> {
     /// From us to the peer.

@@ -70,7 +70,7 @@ pub(crate) fn is_test_only(attributes: &[Attribute]) -> bool {
 /// Whether a `cfg` condition can hold in test builds only.
 fn implies_test(condition: &Meta) -> bool {
     match condition {
-        Meta::Path(path) => path.is_ident("test"),
+        Meta::Path(path) => path.is_ident("test") || path.is_ident("doctest"),
         Meta::List(list) => {
             let parse = Punctuated::<Meta, Token![,]>::parse_terminated;
             let Ok(conditions) = list.parse_args_with(parse) else { return false };
