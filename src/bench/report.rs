@@ -269,7 +269,8 @@ fn notes(page: &mut Page, report: &Report) {
         "Packets are segments as they are on the wire; a super-packet counts as what it is cut into wherever the \
          kernel counts. Bytes are those of IP packets, with the headers of a super-packet counted once.",
         "TIME-WAIT is what a run has added: on the kernel's sockets from /proc/net/tcp, on a stack of longwire's own \
-         from its counters (the server's at /metrics). The kernel forgets after 60 s.",
+         from its counters (the server's at /metrics). The kernel forgets after 60 s, and an entry is taken over by a SYN \
+         from the same port, which clients choose at random.",
         "Processor time and memory are those of the server's processes as /proc has them (--server-pid). What the \
          kernel does for its own TCP in interrupts, or in the client's system calls, is in nobody's account, and \
          neither is the memory of its sockets.",
