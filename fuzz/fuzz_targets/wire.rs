@@ -31,7 +31,12 @@ fn tcp(bytes: &[u8]) {
     let len = header.emit(0, &mut written);
     assert_eq!(len, header.wire_len());
     let (again, _) = TcpHeader::parse(&written[..len]).expect("what we write");
-    assert_eq!(again, header);
+    // Our padding may leave no room for the last SACK block; all else comes back.
+    let mut expected = header;
+    expected.options.sack.truncate(again.options.sack.as_slice().len());
+    assert_eq!(again, expected);
+    let complete = again.options.sack == header.options.sack;
+    assert!(complete || len + 8 > TcpHeader::MAX_LEN, "there was room for another block");
 }
 
 fn options(bytes: &[u8]) {

@@ -42,7 +42,9 @@ impl SackBlocks {
 
     /// Drops what is behind the first `len` blocks.
     pub fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len as u8);
+        // What is dropped counts in no comparison.
+        self.blocks.iter_mut().skip(len).for_each(|block| *block = Default::default());
+        self.len = self.len.min(u8::try_from(len).unwrap_or(u8::MAX));
     }
 
     /// The blocks, in the order they stand in the header.
@@ -179,6 +181,20 @@ impl Writer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blocks_that_were_dropped_make_no_difference() {
+        let block = |n| (SeqNumber(n), SeqNumber(n + 1));
+        let with = |numbers: &[u32]| {
+            let mut blocks = SackBlocks::default();
+            numbers.iter().for_each(|&n| blocks.push(block(n).0, block(n).1));
+            blocks
+        };
+        let mut cut = with(&[1, 2, 3]);
+        cut.truncate(2);
+        assert_eq!(cut, with(&[1, 2]));
+        assert_ne!(cut, with(&[1, 3]));
+    }
 
     fn emitted(options: &TcpOptions) -> Vec<u8> {
         let mut out = [0; MAX_LEN];
