@@ -17,28 +17,40 @@ const ANY: Token = Token(usize::MAX);
 /// itself from time to time.
 ///
 /// ```
-/// use std::net::UdpSocket;
+/// use std::io::{Read, Write};
 /// use std::os::fd::AsRawFd;
+/// use std::os::unix::net::UnixStream;
+/// use std::sync::mpsc::{Sender, channel};
+///
 /// use longwire::driver::{Application, Event, Instant, SharedStack, WakeSources};
+/// use longwire::{device, net::Network};
+/// use mio::unix::SourceFd;
 ///
-/// /// Counts what comes to a socket of the kernel's, in the loop of a stack.
-/// struct Counting { socket: UdpSocket, datagrams: usize }
+/// /// Passes on what comes over a socket of the kernel.
+/// struct Listener(UnixStream, Sender<u8>);
 ///
-/// impl Counting {
-///     fn new(socket: UdpSocket, wakes: &WakeSources) -> std::io::Result<Counting> {
-///         socket.set_nonblocking(true)?;
-///         wakes.register(&mut mio::unix::SourceFd(&socket.as_raw_fd()))?;
-///         Ok(Counting { socket, datagrams: 0 })
-///     }
-/// }
-///
-/// impl Application for Counting {
+/// impl Application for Listener {
 ///     fn turn(&mut self, _stack: &SharedStack, _now: Instant, _events: &[Event]) {
-///         while self.socket.recv(&mut [0; 2_048]).is_ok() {
-///             self.datagrams += 1;
+///         let mut byte = [0];
+///         while let Ok(1) = self.0.read(&mut byte) {
+///             let _ = self.1.send(byte[0]);
 ///         }
 ///     }
 /// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::builder(device::pair(1_500).0).address("10.9.0.1/24".parse()?).start()?;
+/// let (ours, mut theirs) = UnixStream::pair()?;
+/// ours.set_nonblocking(true)?;
+/// let wakes: WakeSources = network.wake_sources()?;
+/// wakes.register(&mut SourceFd(&ours.as_raw_fd()))?;
+/// let (sender, receiver) = channel();
+/// network.attach(Box::new(Listener(ours, sender)));
+///
+/// theirs.write_all(b"!")?; // wakes the loop, which would else sleep for ever
+/// assert_eq!(receiver.recv()?, b'!');
+/// # Ok(())
+/// # }
 /// ```
 pub struct WakeSources {
     registry: Registry,
