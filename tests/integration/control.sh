@@ -79,8 +79,16 @@ check "with values" matches '^longwire_http_requests_total [1-9]' "$(lw metrics)
 
 # --- top ----------------------------------------------------------------------------------------------------------
 
-in_ns one background download timeout 30 curl -sS --limit-rate 4M -o /dev/null --local-port 41002 \
-    "http://$V4/bytes/1000000000"
+# It reads a little all the time, where curl's --limit-rate would take pauses of seconds.
+in_ns one background download timeout 30 python3 -c '
+import socket, time
+stream = socket.socket()
+stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+stream.bind(("", 41002))
+stream.connect(("10.9.0.2", 80))
+stream.sendall(b"GET /bytes/1000000000 HTTP/1.1\r\nHost: x\r\n\r\n")
+while stream.recv(65536):
+    time.sleep(0.01)'
 DOWNLOAD_PID=$BACKGROUND_PID
 sleep 1
 top_shows_the_busiest() {
