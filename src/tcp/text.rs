@@ -4,6 +4,7 @@
 use super::connection::{Arrival, Connection};
 use super::input::{NEXT, Step};
 use super::loss::TICK;
+use super::reassembly::Reassembly;
 use super::{Context, Error, State, reset_for};
 use crate::wire::SeqNumber;
 
@@ -121,6 +122,8 @@ impl Connection {
         self.events.readable = true;
         if let Some(incoming) = &mut self.incoming {
             incoming.fin = None;
+            // What a peer has sent from beyond its own end is no part of the stream.
+            incoming.reassembly = Reassembly::default();
         }
         match self.state {
             State::Established => self.state = State::CloseWait,

@@ -35,6 +35,18 @@ fn rfc_9293_3_6_the_peer_closes_first() {
 }
 
 #[test]
+fn nothing_comes_after_the_end_of_the_stream() {
+    let mut rig = Rig::established();
+    rig.send(ack(2, 1), b"from beyond");
+    rig.recv_ack(1);
+    rig.send(segment(1, 1, FIN | ACK), b"");
+    rig.recv_ack(2);
+    rig.connection.check_invariants().unwrap();
+    assert_eq!(rig.connection.state(), State::CloseWait);
+    assert_eq!(rig.read().unwrap(), b"", "end of stream");
+}
+
+#[test]
 fn rfc_9293_3_6_simultaneous_close() {
     let mut rig = Rig::established();
     rig.shutdown();
