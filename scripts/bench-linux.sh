@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Goodput over emulated links, as a share of what Linux reaches against itself:
+#
+#     sudo ./scripts/bench-linux.sh [--seconds 20] [--repetitions 3] [--control "cubic bbr"] [--loss "0 0.1 1"]
+#                                   [--rtt "2 20 100"] [--rate 100]
+#
+# Every cell is a link of RATE Mbit/s with a queue of one bandwidth-delay product, the loss (in percent) both ways, and
+# the same seed for all who use it. Three flows, one after another: Linux to Linux, ours to Linux, Linux to ours; all
+# with the same congestion control. Prints a table in Markdown: Mbit/s, medians of the repetitions, and shares.
+#
+#     Linux ── tun0 ── the link ── tun0 ── Linux, and behind it, forwarded: lw0 ── ours
+set -euo pipefail
+cd "$(dirname "$0")/.."
+SECONDS_EACH=20 REPETITIONS=3 CONTROLS="cubic bbr" LOSSES="0 0.1 1" RTTS="2 20 100" RATE=100
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --seconds) SECONDS_EACH=$2 ;;
+        --repetitions) REPETITIONS=$2 ;;
+        --control) CONTROLS=$2 ;;
+        --loss) LOSSES=$2 ;;
+        --rtt) RTTS=$2 ;;
+        --rate) RATE=$2 ;;
+        *)
+            sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+            exit 2
+            ;;
+    esac
+    shift 2
+done
+. scripts/prerequisites.sh
+. scripts/netns.sh
+FLOW=benches/linux/flow.py
+LONGWIRE=${LONGWIRE:-target/release/longwire}
+RESULTS=$NS_DIR/results
+
+# start CONTROL: both servers behind the link.
+start() {
+    ns_add client
+    ns_add server
+    in_ns server sysctl -qw net.ipv4.ip_forward=1
+    in_ns server background longwire "$LONGWIRE" serve --tun lw0 --congestion "$1" --discard 9 --chargen 19
+    SERVER_PID=$BACKGROUND_PID
+    wait_for_line longwire 'http://'
+    in_ns server background flow python3 "$FLOW" serve 9000 "$1"
+    FLOW_PID=$BACKGROUND_PID
+    wait_for_line flow ready
+}
+
+stop() {
+    stop_pid "$SERVER_PID"
+    stop_pid "$FLOW_PID"
+    ns_del client
+    ns_del server
+}
+
+# over LOSS RTT SEED COMMAND…: runs a client over a link of its own, and prints what it prints.
+over() {
+    local queue=$((RATE * 1000 / 8 * $2)) loss=$1 rtt=$2 seed=$3 link
+    shift 3
+    background link "$LONGWIRE" link --a "$(ns client)/tun0" --b "$(ns server)/tun0" --seed "$seed" \
+        --delay "$((rtt * 500))us" --loss "$loss%" --rate "${RATE}mbit" --queue "$((queue / 1024 + 1))KiB"
+    link=$BACKGROUND_PID
+    wait_for_line link 'link between'
+    ip -n "$(ns client)" address add 10.8.0.1/24 dev tun0
+    ip -n "$(ns server)" address add 10.8.0.2/24 dev tun0
+    ip -n "$(ns client)" route add 10.9.0.0/24 via 10.8.0.2
+    in_ns client timeout $((SECONDS_EACH + 60)) python3 "$FLOW" "$@" || echo 0
+    stop_pid "$link"
+}
+
+# cell CONTROL LOSS RTT
+cell() {
+    local control=$1 loss=$2 rtt=$3 repetition linux sending receiving
+    for ((repetition = 1; repetition <= REPETITIONS; repetition++)); do
+        linux=$(over "$loss" "$rtt" "$repetition" get 10.8.0.2 9000 "$SECONDS_EACH" "$control" d)
+        sending=$(over "$loss" "$rtt" "$repetition" get 10.9.0.2 19 "$SECONDS_EACH" "$control")
+        receiving=$(over "$loss" "$rtt" "$repetition" put 10.9.0.2 9 "$SECONDS_EACH" "$control")
+        echo "$control $loss $rtt $linux $sending $receiving" >>"$RESULTS"
+        complain "$control, $loss % loss, $rtt ms: Linux $linux, sending $sending, receiving $receiving Mbit/s"
+    done
+}
+
+table() {
+    python3 - "$RESULTS" <<'PYTHON'
+import collections
+import math
+import statistics
+import sys
+
+cells = collections.defaultdict(list)
+for line in open(sys.argv[1]):
+    control, loss, rtt, *rates = line.split()
+    cells[control, loss, rtt].append([float(rate) for rate in rates])
+print("| control | loss | RTT | Linux to Linux | sending | share | receiving | share |")
+print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+shares = collections.defaultdict(list)
+for (control, loss, rtt), runs in cells.items():
+    linux, sending, receiving = (statistics.median(column) for column in zip(*runs))
+    there, back = (statistics.median(run[way] / run[0] for run in runs if run[0]) for way in (1, 2))
+    shares[control] += [there, back]
+    print(f"| {control} | {loss} % | {rtt} ms | {linux:.1f} | {sending:.1f} | {there:.2f} | {receiving:.1f} | {back:.2f} |")
+for control, values in shares.items():
+    mean = math.exp(statistics.mean(math.log(max(value, 1e-6)) for value in values))
+    print(f"\n{control}: geometric mean {mean:.3f}, least {min(values):.2f}")
+PYTHON
+}
+
+find_cargo
+need ip iproute2 python3 python3
+[ -x "$LONGWIRE" ] || as_caller cargo build --release --quiet
+for control in $CONTROLS; do
+    grep -qw "$control" /proc/sys/net/ipv4/tcp_available_congestion_control ||
+        die "Linux has no $control here: modprobe tcp_$control"
+    start "$control"
+    for loss in $LOSSES; do
+        for rtt in $RTTS; do cell "$control" "$loss" "$rtt"; done
+    done
+    stop
+done
+table
