@@ -73,7 +73,7 @@ pub use crate::{
     device::Device,
     stack::{
         Algorithm, Chunk, Cidr, Config, Counters, Duration, Error, Event, Instant, KeepAlive, ListenOptions,
-        PathState, Readiness, SocketId, SocketInfo, SocketOptions, SocketState, Stack, SurveyPlace, TcpInfo,
-        TimerInfo, TimerKind, Transport,
+        PathState, Readiness, SendFlags, SocketId, SocketInfo, SocketOptions, SocketState, Stack,
+        SurveyPlace, TcpInfo, TimerInfo, TimerKind, Transport,
     },
 };

@@ -52,4 +52,4 @@ pub use udp::UdpSocket;
 
 // What this module's own functions take and give.
 #[doc(no_inline)]
-pub use crate::driver::{Chunk, Cidr, Config, Instant, KeepAlive, TcpInfo};
+pub use crate::driver::{Chunk, Cidr, Config, Instant, KeepAlive, SendFlags, TcpInfo};

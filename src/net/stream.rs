@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::calls::{common_calls, tcp_option_calls, timeout_calls};
 use super::socket::{Socket, refuse_zero};
-use super::{Chunk, Network, TcpInfo};
+use super::{Chunk, Network, SendFlags, TcpInfo};
 use crate::driver::{Direction, Stack};
 use crate::stack::{Error, SocketId};
 
@@ -126,6 +126,74 @@ impl TcpStream {
     /// `NotConnected` once the network is gone.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         self.socket.change_options(|options| options.nodelay = nodelay)
+    }
+
+    /// Writes as [`Write::write`] does, and says what kind of write it is: `send` of `socket2` with `MSG_MORE` or
+    /// `MSG_EOR`. If not all bytes are taken, the flags have no effect.
+    ///
+    /// ```
+    /// use longwire::net::{SendFlags, TcpStream};
+    ///
+    /// /// Both parts leave in one segment, if it holds them.
+    /// fn answer(stream: &TcpStream, head: &[u8], body: &[u8]) -> std::io::Result<()> {
+    ///     stream.send_with_flags(head, SendFlags::MORE)?;
+    ///     stream.send_with_flags(body, SendFlags::default())?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As for writing.
+    pub fn send_with_flags(&self, bytes: &[u8], flags: SendFlags) -> io::Result<usize> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        self.socket.blocking(Direction::Write, |stack, id| stack.write_with(id, bytes, flags))
+    }
+
+    /// Whether only full segments leave: `TCP_CORK`.
+    ///
+    /// # Errors
+    /// `NetworkDown` once the network is shut down.
+    pub fn tcp_cork(&self) -> io::Result<bool> {
+        Ok(self.socket.options()?.cork)
+    }
+
+    /// Sets [`tcp_cork`](TcpStream::tcp_cork). Off for a new connection. Several writes between `true` and `false` leave
+    /// in as few segments as they can; what is not followed by `false` leaves when nothing has been under way for a
+    /// retransmission time-out, 200 ms or more.
+    ///
+    /// # Errors
+    /// `NetworkDown` once the network is shut down.
+    pub fn set_tcp_cork(&self, cork: bool) -> io::Result<()> {
+        self.socket.change_options(|options| options.cork = cork)
+    }
+
+    /// Sends what was written at once, as far as the windows allow, in spite of Nagle's algorithm, a cork, or
+    /// [`SendFlags::more`].
+    ///
+    /// # Errors
+    /// `NetworkDown` once the network is shut down.
+    pub fn push(&self) -> io::Result<()> {
+        self.socket.call(Stack::push)
+    }
+
+    /// Most bytes written that cannot be sent yet: `TCP_NOTSENT_LOWAT`.
+    ///
+    /// # Errors
+    /// `NetworkDown` once the network is shut down.
+    pub fn tcp_notsent_lowat(&self) -> io::Result<Option<usize>> {
+        Ok(self.socket.options()?.notsent_lowat)
+    }
+
+    /// Sets [`tcp_notsent_lowat`](TcpStream::tcp_notsent_lowat): beyond it writing blocks, although there is room in the
+    /// send buffer, and the stream is writable again when less than half of it waits. Who writes as late as possible
+    /// can still decide what is most urgent. `None` for a new connection: only the send buffer counts.
+    ///
+    /// # Errors
+    /// `NetworkDown` once the network is shut down.
+    pub fn set_tcp_notsent_lowat(&self, bytes: Option<usize>) -> io::Result<()> {
+        self.socket.change_options(|options| options.notsent_lowat = bytes)
     }
 
     /// How long dropping the last clone blocks.

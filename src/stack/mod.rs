@@ -145,8 +145,8 @@ pub use crate::tcp::Error;
 pub use crate::{
     buffer::{Chunk, Pool},
     tcp::{
-        Algorithm, Config as TcpConfig, EcnMode, KeepAlive, PathState, SocketOptions, State, TcpInfo,
-        TimerInfo, TimerKind,
+        Algorithm, Config as TcpConfig, EcnMode, KeepAlive, PathState, SendFlags, SocketOptions, State,
+        TcpInfo, TimerInfo, TimerKind,
     },
     time::{Duration, Instant},
     wire::{OutPacket, PacketMeta, SendOutcome, Sink},

@@ -3,7 +3,7 @@
 use std::net::Shutdown;
 
 use super::socket::{Socket, TcpSocket};
-use super::{Chunk, Error, SocketId, Stack, State, TcpInfo};
+use super::{Chunk, Error, SendFlags, SocketId, Stack, State, TcpInfo};
 
 impl Stack {
     /// Moves received bytes into `buffer` and says how many; `Ok(0)` is the end of the stream, or an empty buffer.
@@ -40,13 +40,33 @@ impl Stack {
     /// `WouldBlock` without room or before the connection stands; `BrokenPipe` after the direction was shut down;
     /// the error that ended the connection.
     pub fn write(&mut self, id: SocketId, bytes: &[u8]) -> Result<usize, Error> {
+        self.write_with(id, bytes, SendFlags::default())
+    }
+
+    /// Like [`write`](Stack::write), and says what kind of write it is. If not all bytes are taken, the flags have no
+    /// effect.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub fn write_with(&mut self, id: SocketId, bytes: &[u8], flags: SendFlags) -> Result<usize, Error> {
         self.check_memory_to_write(id)?;
         let Socket::Tcp(tcp) = &mut self.sockets.get_mut(id).ok_or(Error::StaleSocket)?.socket else {
             return Err(Error::InvalidInput);
         };
-        let count = tcp.connection.write(&self.env.pool, bytes)?;
+        let count = tcp.connection.write_with(&self.env.pool, bytes, flags)?;
         self.mark_output(id);
         Ok(count)
+    }
+
+    /// What was written goes out now, as far as the windows allow, whatever else would make it wait: Nagle's algorithm,
+    /// [`SocketOptions::cork`](super::SocketOptions::cork), [`SendFlags::more`].
+    ///
+    /// # Errors
+    /// `StaleSocket`; `InvalidInput` for a socket that is no connection.
+    pub fn push(&mut self, id: SocketId) -> Result<(), Error> {
+        self.tcp_mut(id)?.connection.push();
+        self.touch(id.index);
+        Ok(())
     }
 
     /// Takes an owned chunk without copying it, whole or not at all.

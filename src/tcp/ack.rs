@@ -32,6 +32,8 @@ impl Connection {
         }
         if segment.ack.ge(self.snd_una) {
             self.take_ack(cx, arrival);
+        } else {
+            self.take_old_ack(cx, arrival);
         }
         self.advance_close(cx)
     }
@@ -61,6 +63,9 @@ impl Connection {
 
     fn take_ack(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>) {
         let segment = arrival.header;
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.tail.held = false;
+        }
         let window_before = self.snd_wnd;
         let closed_before = self.snd_wnd == 0;
         self.update_send_window(segment);
@@ -93,6 +98,19 @@ impl Connection {
         }
         self.update_timer_after_ack(cx, segment);
         if delivered.advanced || delivered.sacked > 0 {
+            self.arm_tail_probe(cx);
+        }
+    }
+
+    /// An acknowledgment that a later one has overtaken says nothing that is not known, but its SACK blocks may: what
+    /// they tell of has arrived (RFC 2018 3).
+    fn take_old_ack(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>) {
+        let evidence = self.evidence(arrival);
+        let delivered = self.take_sack(arrival.header, &evidence);
+        if delivered.sacked > 0 {
+            self.look_for_losses(cx, arrival.meta.received_at, delivered.sacked);
+            self.regulate_recovery(delivered.sacked, false);
+            self.undo_if_spurious(cx, arrival, delivered, false);
             self.arm_tail_probe(cx);
         }
     }
@@ -160,6 +178,7 @@ impl Connection {
         // Without SACK, what follows a copy may have arrived before it.
         delivered.original |= original && (self.sack || acked.resent_at.is_none());
         outgoing.queue.discard((octets - fin) as usize);
+        outgoing.records.discard(ack);
         let mss = u32::from(self.snd_mss);
         let segments = octets.div_ceil(mss);
         // Without SACK, what duplicates stood for had left the network before (RFC 9937 6.2, DeliveredData).
@@ -188,7 +207,7 @@ impl Connection {
             let srtt = self.rtt.srtt().unwrap_or_default();
             let ack = Ack {
                 now: cx.now,
-                bytes: newly,
+                bytes: left,
                 srtt,
                 rtt,
                 cwnd_limited: limited,
@@ -258,8 +277,8 @@ impl Connection {
     }
 
     /// Room for `write`, announced once there is enough of it to be worth a wake-up.
-    fn note_room(&mut self) {
-        if self.write_blocked && self.send_room() >= self.send_buffer() / 3 {
+    pub(super) fn note_room(&mut self) {
+        if self.write_blocked && self.has_worthwhile_room() {
             self.write_blocked = false;
             self.events.writable = true;
         }

@@ -48,7 +48,9 @@ pub enum EcnMode {
 pub struct Config {
     /// Maximum segment lifetime; TIME-WAIT lasts twice that (RFC 9293 3.4.2).
     pub msl: Duration,
-    /// Least retransmission time-out. RFC 6298 says 1 s, deployed stacks 200 ms.
+    /// By how much the retransmission time-out exceeds the smoothed round-trip time at least, and so the least that it
+    /// is: G in RFC 6298 2.3. It has to cover what the peer may delay an acknowledgment, on long paths too. RFC 6298 2.4
+    /// wants a time-out of 1 s at least; 200 ms is what deployed stacks take.
     pub min_rto: Duration,
     /// Greatest retransmission time-out (RFC 6298 2.5).
     pub max_rto: Duration,
@@ -126,6 +128,9 @@ impl Default for KeepAlive {
 pub struct SocketOptions {
     /// Off: small writes wait while data is unacknowledged (Nagle, RFC 9293 3.7.4).
     pub nodelay: bool,
+    /// Nothing but full segments leaves, until this is switched off, the application [pushes](super::Connection::push),
+    /// or nothing has been under way for a retransmission time-out (`TCP_CORK` of tcp(7), which names 200 ms).
+    pub cork: bool,
     /// Probing of an idle peer, off by default.
     pub keep_alive: Option<KeepAlive>,
     /// How long written data may stay unacknowledged (RFC 9293 3.9.1), instead of the retransmission limit.
@@ -135,6 +140,16 @@ pub struct SocketOptions {
     pub max_segment: Option<u16>,
     /// Most bytes written and not yet acknowledged. The room follows the congestion window up to here.
     pub send_buffer: usize,
+    /// What of that there is room for before anything is known of the path.
+    pub first_send_buffer: usize,
+    /// Most bytes written that cannot be sent yet (`TCP_NOTSENT_LOWAT` of tcp(7)): what is written later than it has to
+    /// be is newer, and can still be put before something else. A socket counts as writable again when less than half
+    /// of it waits. A write may go over it by what makes the last super-packet a whole one. `None`: only `send_buffer`
+    /// counts.
+    pub notsent_lowat: Option<usize>,
+    /// Segments that may always leave as one burst, however little a millisecond at the sending rate carries: larger
+    /// ones cost less, smaller ones are kinder to queues.
+    pub min_burst: u8,
     /// Most bytes received and not yet read. The receive window follows what is read in a round trip up to here.
     pub receive_buffer: usize,
 }
@@ -143,10 +158,14 @@ impl Default for SocketOptions {
     fn default() -> Self {
         SocketOptions {
             nodelay: false,
+            cork: false,
             keep_alive: None,
             user_timeout: None,
             max_segment: None,
             send_buffer: 4 * 1024 * 1024,
+            first_send_buffer: 64 * 1024,
+            notsent_lowat: None,
+            min_burst: 2,
             receive_buffer: 6 * 1024 * 1024,
         }
     }

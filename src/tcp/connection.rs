@@ -7,6 +7,7 @@ use super::ecn::EcnState;
 use super::half_open::{WINDOW_SHIFT, timestamp_value};
 use super::path_mtu::PathLimit;
 use super::reassembly::Reassembly;
+use super::records::Records;
 use super::recovery::Recovery;
 use super::recovery::delivery::DeliveryRate;
 use super::recovery::rack::{Rack, Reordering};
@@ -28,11 +29,24 @@ use crate::wire::{SeqNumber, TcpHeader};
 /// Bytes that the timestamps option takes in every segment.
 pub(super) const TIMESTAMPS_LEN: u16 = 12;
 
+/// What is to become of a last segment that is not full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tail {
+    /// The application has announced that more follows: it does not end with PSH.
+    pub(super) more: bool,
+    /// It waits for what was announced.
+    pub(super) held: bool,
+    /// The application has pushed: it waits for nothing.
+    pub(super) pushed: bool,
+}
+
 /// What exists only while there is something to send or unacknowledged.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     /// From SND.UNA on (behind our SYN until that is acknowledged).
     pub(super) queue: SendQueue,
+    pub(super) records: Records,
+    pub(super) tail: Tail,
     pub(super) log: SentLog,
     pub(super) recovery: Recovery,
     pub(super) rack: Rack,
@@ -243,6 +257,7 @@ impl Connection {
     pub fn set_options(&mut self, options: Arc<SocketOptions>) {
         self.right_sizing.limit(options.receive_buffer);
         self.options = options;
+        self.note_room();
         self.keep_alive_probes = 0;
         self.timers.keep_alive.clear();
     }

@@ -64,6 +64,24 @@ pub trait SegmentSink {
     fn send(&mut self, segment: &OutSegment<'_>) -> SendOutcome;
 }
 
+/// What a write says beside its bytes (`flags` of send(2)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SendFlags {
+    /// More follows soon: a last segment that is not full waits for it, until an acknowledgment comes, or for a
+    /// retransmission time-out if nothing is under way (`MSG_MORE`).
+    pub more: bool,
+    /// A record ends here: no segment holds bytes of this write and of the next (`MSG_EOR`). TCP has no records; the
+    /// receiver may still read across.
+    pub end_of_record: bool,
+}
+
+impl SendFlags {
+    /// Only [`more`](Self::more).
+    pub const MORE: SendFlags = SendFlags { more: true, end_of_record: false };
+    /// Only [`end_of_record`](Self::end_of_record).
+    pub const END_OF_RECORD: SendFlags = SendFlags { more: false, end_of_record: true };
+}
+
 /// How [`Connection::poll_transmit`](super::Connection::poll_transmit) ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transmit {

@@ -44,7 +44,8 @@ impl Connection {
         Some(outgoing.rack.patience(&Path {
             reordering: self.reordering,
             recovering: !outgoing.recovery.is_open(),
-            sacked_segments: outgoing.log.sacked_segments(),
+            sacked: outgoing.log.sacked(),
+            mss: u32::from(self.snd_mss),
             min_rtt: self.rtt.min_rtt().unwrap_or_default(),
             srtt: self.rtt.srtt().unwrap_or_default(),
         }))

@@ -35,6 +35,9 @@ impl Connection {
         self.timers.pace.take_due(cx.now);
         for _ in 0..BUDGET {
             let Some(action) = self.next_action() else {
+                if self.options.notsent_lowat.is_some() {
+                    self.note_room(); // what has been sent does not wait any more
+                }
                 self.note_cwnd_limit();
                 self.arm_idle_timers(cx);
                 return Transmit::Done;
@@ -104,9 +107,10 @@ impl Connection {
             return None;
         }
         let window = self.window_room();
-        let len = unsent.min(window).min(self.cwnd_room()).min(self.burst());
+        let record = self.unsent_of_record(unsent);
+        let len = record.min(window).min(self.cwnd_room()).min(self.burst());
         let mss = u32::from(self.segment_size());
-        if len < unsent {
+        if len < record {
             let whole = len / mss * mss;
             // Less than a segment only if the peer's window has never been much larger.
             let worth = len > 0 && len == window && len >= self.max_snd_wnd / 2;
@@ -117,9 +121,26 @@ impl Connection {
         if unsent == 0 {
             return fin.then_some(Action::Data { len: 0, fin });
         }
-        let may_send_tail = self.options.nodelay || self.fin_queued || (self.in_flight() == 0 && len < mss);
-        let len = if may_send_tail { len } else { len / mss * mss };
+        // Nothing can be added to a record that another one follows: there is nothing to wait for.
+        let complete = record < unsent;
+        let len = if complete || self.may_send_tail(len, mss) { len } else { len / mss * mss };
         (len > 0).then_some(Action::Data { len, fin: fin && len == unsent })
+    }
+
+    /// Whether the last segment may go although it is not full.
+    fn may_send_tail(&self, len: u32, mss: u32) -> bool {
+        let tail = self.outgoing.as_ref().map(|outgoing| outgoing.tail).unwrap_or_default();
+        if self.fin_queued || tail.pushed {
+            return true;
+        }
+        let waits = self.options.cork || tail.held;
+        !waits && (self.options.nodelay || (self.in_flight() == 0 && len < mss))
+    }
+
+    /// How much of the `unsent` octets belongs to the record that SND.NXT is in.
+    fn unsent_of_record(&self, unsent: u32) -> u32 {
+        let end = self.outgoing.as_ref().and_then(|outgoing| outgoing.records.end_behind(self.snd_nxt));
+        end.map_or(unsent, |end| unsent.min(end - self.snd_nxt))
     }
 
     fn perform(&mut self, cx: &mut Context<'_>, action: Action, sink: &mut dyn SegmentSink) -> SendOutcome {
@@ -150,19 +171,26 @@ impl Connection {
     }
 
     /// Most bytes of one super-packet: half of the congestion window, so that acknowledgments keep coming.
-    /// An even number of segments: the receiver acknowledges every second one, and the last of an odd burst would wait
-    /// for its timer (RFC 9293 3.8.6.3).
-    fn burst(&self) -> u32 {
+    /// Half of the peer's window at most, for the same reason, and a millisecond at the sending rate.
+    pub(super) fn burst(&self) -> u32 {
         let mss = u32::from(self.segment_size());
         if self.ecn.owes_cwr() {
             return mss; // CWR goes out alone: on a super-packet every segment would carry it
         }
-        let paced = self.paced_burst().unwrap_or(u32::MAX);
-        let segments = (self.congestion.cwnd() / 2).min(MAX_PAYLOAD).min(paced) / mss;
-        mss * if segments > 1 { segments & !1 } else { 1 }
+        let segments =
+            (self.congestion.cwnd() / 2).min(self.largest_burst()).min(self.timely_burst(mss)) / mss;
+        // Paced, an even number: the receiver acknowledges every second segment, and the last of an odd burst would
+        // wait for its timer (RFC 9293 3.8.6.3).
+        mss * if self.pacing_rate().is_some() && segments > 1 { segments & !1 } else { segments.max(1) }
     }
 
-    fn cwnd_room(&self) -> u32 {
+    /// The largest super-packet that the device and the peer's window allow, in whole segments.
+    pub(super) fn largest_burst(&self) -> u32 {
+        let mss = u32::from(self.segment_size());
+        (MAX_PAYLOAD.min(self.max_snd_wnd / 2) / mss).max(1) * mss
+    }
+
+    pub(super) fn cwnd_room(&self) -> u32 {
         let recovery = self.outgoing.as_ref().map(|outgoing| &outgoing.recovery);
         let regulated = recovery.filter(|_| !self.congestion.paces_recovery());
         let allowance = regulated.and_then(Recovery::allowance);

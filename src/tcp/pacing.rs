@@ -12,12 +12,12 @@ const AVOIDANCE_PERCENT: u64 = 120;
 const BURST: Duration = Duration::from_millis(1);
 
 impl Connection {
-    /// Bytes a second; `None` if sending is not paced, or nothing was measured yet.
-    pub(super) fn pacing_rate(&self) -> Option<u64> {
+    /// Bytes a second; `None` if nothing was measured yet.
+    fn sending_rate(&self) -> Option<u64> {
         if let Some(rate) = self.congestion.pacing_rate() {
             return Some(rate);
         }
-        let srtt = self.rtt.srtt().filter(|_| self.paced)?;
+        let srtt = self.rtt.srtt()?;
         let window = u64::from(self.congestion.cwnd());
         let slow_start = self.congestion.cwnd() < self.congestion.ssthresh();
         let percent = if slow_start { SLOW_START_PERCENT } else { AVOIDANCE_PERCENT };
@@ -25,11 +25,17 @@ impl Connection {
         Some((window * percent * 10_000 / micros).max(1))
     }
 
-    /// Most bytes that may leave at once, a segment at least.
-    pub(super) fn paced_burst(&self) -> Option<u32> {
-        let rate = self.pacing_rate()?;
+    /// The same, if sending is paced: as configured, or because the controller is about the rate.
+    pub(super) fn pacing_rate(&self) -> Option<u64> {
+        self.sending_rate().filter(|_| self.paced || self.congestion.pacing_rate().is_some())
+    }
+
+    /// Most bytes that leave at once, in segments of `mss`: a millisecond at the sending rate, paced or not. What is
+    /// merged into one super-packet is one burst on the path, and one wait at the receiver.
+    pub(super) fn timely_burst(&self, mss: u32) -> u32 {
+        let Some(rate) = self.sending_rate() else { return u32::MAX };
         let bytes = u128::from(rate) * BURST.as_nanos() / 1_000_000_000;
-        Some(u32::try_from(bytes).unwrap_or(u32::MAX))
+        u32::try_from(bytes).unwrap_or(u32::MAX).max(u32::from(self.options.min_burst) * mss)
     }
 
     /// Data has been sent: the next may follow once this would have left at the rate. Time by which the timer was too

@@ -9,7 +9,7 @@
 use crate::time::{Duration, Instant};
 use crate::wire::SeqNumber;
 
-/// The receive window that a connection begins with, and the least room to write.
+/// The receive window that a connection begins with.
 pub(super) const FIRST_BUFFER: usize = 64 * 1024;
 
 /// Measures what the application takes in a round trip, and keeps the size that follows from it.
@@ -69,9 +69,10 @@ impl RightSizing {
     }
 }
 
-/// Bytes that may be written and unacknowledged: twice the congestion window, within the socket's limit.
-pub(super) fn send_buffer(cwnd: u32, limit: usize) -> usize {
-    (2 * cwnd as usize).max(FIRST_BUFFER).min(limit)
+/// Bytes that may be written and unacknowledged: twice the congestion window, and what the socket begins with at least,
+/// within its limit.
+pub(super) fn send_buffer(cwnd: u32, first: usize, limit: usize) -> usize {
+    (2 * cwnd as usize).max(first).min(limit)
 }
 
 #[cfg(test)]
@@ -142,9 +143,9 @@ mod tests {
 
     #[test]
     fn room_to_write_follows_the_congestion_window() {
-        assert_eq!(send_buffer(14_600, LIMIT), FIRST_BUFFER);
-        assert_eq!(send_buffer(100_000, LIMIT), 200_000);
-        assert_eq!(send_buffer(u32::MAX, LIMIT), LIMIT);
-        assert_eq!(send_buffer(14_600, 1_000), 1_000);
+        assert_eq!(send_buffer(14_600, FIRST_BUFFER, LIMIT), FIRST_BUFFER);
+        assert_eq!(send_buffer(100_000, FIRST_BUFFER, LIMIT), 200_000);
+        assert_eq!(send_buffer(u32::MAX, FIRST_BUFFER, LIMIT), LIMIT);
+        assert_eq!(send_buffer(14_600, FIRST_BUFFER, 1_000), 1_000);
     }
 }

@@ -7,8 +7,8 @@ use crate::time::Duration;
 const INITIAL_RTO: Duration = Duration::from_secs(1);
 /// RTO for data once a SYN was lost and nothing was measured (RFC 6298 5.7).
 const RTO_AFTER_LOST_SYN: Duration = Duration::from_secs(3);
-/// Clock granularity G. Times are exact, but the peer's delay is not.
-const GRANULARITY_US: u32 = 1_000;
+/// The least clock granularity G. Times are exact, but the peer's delay is not.
+const GRANULARITY: Duration = Duration::from_millis(1);
 
 /// SRTT, RTTVAR and the smallest sample, in microseconds; the back-off of the timer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,9 +58,9 @@ impl RttEstimator {
             (0, false) => INITIAL_RTO,
             (0, true) => RTO_AFTER_LOST_SYN,
             _ => {
-                let variation = (4 * self.rttvar).max(GRANULARITY_US);
-                let rto = Duration::from_micros(u64::from(self.srtt) + u64::from(variation));
-                rto.max(config.min_rto)
+                // RTO <- SRTT + max(G, 4 RTTVAR): what G has to cover comes on top of the round trip.
+                let variation = Duration::from_micros(u64::from(4 * self.rttvar));
+                Duration::from_micros(self.srtt.into()) + variation.max(config.min_rto).max(GRANULARITY)
             }
         };
         base.saturating_mul(1 << self.backoff.min(20)).min(config.max_rto)
@@ -137,7 +137,7 @@ mod tests {
     fn rfc_6298_2_4_and_2_5_bounds() {
         let mut rtt = RttEstimator::default();
         rtt.sample(ms(1));
-        assert_eq!(rtt.rto(&Config::default()), ms(200));
+        assert_eq!(rtt.rto(&Config::default()), ms(201), "200 ms on top of the round trip");
         for _ in 0..30 {
             rtt.back_off();
         }

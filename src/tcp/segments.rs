@@ -1,6 +1,6 @@
 //! The segments that the output decides on: built, handed over, and noted as sent.
 
-use super::connection::Connection;
+use super::connection::{Connection, Tail};
 use super::recovery::sent_log::Hole;
 use super::{Context, OutSegment, SegmentSink, State};
 use crate::time::Instant;
@@ -92,16 +92,18 @@ impl Connection {
         let mut header = self.header(cx.now, seq, TcpFlags::ACK | marking);
         let outgoing = self.outgoing.get_or_insert_default();
         let offset = (seq - self.snd_una) as usize;
+        let record = outgoing.records.end_behind(seq).map_or(u32::MAX, |end| end - seq);
         let mut slices = [&[][..]; MAX_SLICES];
-        let used = outgoing.queue.slices(offset, len as usize, &mut slices);
+        let used = outgoing.queue.slices(offset, len.min(record) as usize, &mut slices);
         let sent = slices[..used].iter().map(|slice| slice.len() as u32).sum::<u32>();
         if fin && sent == len {
             header.flags = header.flags | TcpFlags::FIN;
         }
         let gso_size = if sent > u32::from(size) { size } else { 0 };
-        // RFC 9293 3.9.1: nothing more is queued. The end of a burst is marked, too: a receiver that merges segments
-        // need not wait for more of them.
-        if sent > 0 && (gso_size > 0 || offset + sent as usize == outgoing.queue.len()) {
+        // RFC 9293 3.9.1: nothing more is queued, or announced; or a record ends. The end of a burst is marked, too: a
+        // receiver that merges segments need not wait for more of them.
+        let last = offset + sent as usize == outgoing.queue.len() && !outgoing.tail.more;
+        if sent > 0 && (gso_size > 0 || last || sent == record) {
             header.flags = header.flags | TcpFlags::PSH;
         }
         let segment = OutSegment { header, payload: &slices[..used], gso_size, ecn };
@@ -118,6 +120,8 @@ impl Connection {
     pub(super) fn send_probe(&mut self, cx: &mut Context<'_>, sink: &mut dyn SegmentSink) -> SendOutcome {
         let outcome = if self.in_flight() == 0 {
             // An open window that silly-window avoidance kept waiting is used as it is (RFC 1122 4.2.3.4, override).
+            // It also ends the wait for what the application has announced, or corked.
+            self.outgoing.get_or_insert_default().tail = Tail::default();
             let len = self.unsent().min(self.window_room().clamp(1, u32::from(self.segment_size())));
             self.send_new(cx, len, len == 0, sink)
         } else {
@@ -136,7 +140,7 @@ impl Connection {
         if outcome != SendOutcome::Full {
             self.pending.probe = false;
             self.probed |= self.is_probing();
-            cx.counters.window_probes += 1;
+            cx.counters.window_probes += u64::from(self.is_probing());
         }
         outcome
     }

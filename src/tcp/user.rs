@@ -1,7 +1,7 @@
 //! The application's calls (RFC 9293 3.9.1, 3.10.2–3.10.6).
 
-use super::connection::Connection;
-use super::{Context, Error, State, right_sizing};
+use super::connection::{Connection, Tail};
+use super::{Context, Error, SendFlags, SocketOptions, State, right_sizing};
 use crate::buffer::{Chunk, Pool};
 
 impl Connection {
@@ -72,13 +72,37 @@ impl Connection {
     /// `WouldBlock` without room or before the connection stands; `BrokenPipe` after the direction was closed; the
     /// error that ended the connection.
     pub fn write(&mut self, pool: &Pool, bytes: &[u8]) -> Result<usize, Error> {
+        self.write_with(pool, bytes, SendFlags::default())
+    }
+
+    /// Like [`write`](Self::write), and says what kind of write it is. If not all bytes are taken, their end is not
+    /// reached, and the flags have no effect.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub fn write_with(&mut self, pool: &Pool, bytes: &[u8], flags: SendFlags) -> Result<usize, Error> {
         let room = self.check_writable()?;
         let count = bytes.len().min(room);
         if count > 0 {
             self.note_application_limit();
-            self.outgoing.get_or_insert_default().queue.write(pool, &bytes[..count]);
+            let end = self.snd_una + self.queued() as u32 + count as u32;
+            let outgoing = self.outgoing.get_or_insert_default();
+            outgoing.queue.write(pool, &bytes[..count]);
+            let flags = if count == bytes.len() { flags } else { SendFlags::default() };
+            if flags.end_of_record {
+                outgoing.records.end_at(end);
+            }
+            outgoing.tail = Tail { more: flags.more, held: flags.more, pushed: false };
         }
         Ok(count)
+    }
+
+    /// What was written goes out now, as far as the windows allow, whatever else would make it wait: Nagle's algorithm,
+    /// a cork, an announcement of more (RFC 9293 3.9.1, PUSH).
+    pub fn push(&mut self) {
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.tail.pushed = true;
+        }
     }
 
     /// Takes an owned chunk without copying it, whole or not at all.
@@ -96,7 +120,9 @@ impl Connection {
             Ok(_) if chunk.is_empty() => Ok(()),
             Ok(_) => {
                 self.note_application_limit();
-                self.outgoing.get_or_insert_default().queue.push(pool, chunk);
+                let outgoing = self.outgoing.get_or_insert_default();
+                outgoing.queue.push(pool, chunk);
+                outgoing.tail = Tail::default();
                 Ok(())
             }
         }
@@ -136,12 +162,38 @@ impl Connection {
 
     /// Bytes that [`write`](Self::write) would take now, were the connection open.
     pub fn send_room(&self) -> usize {
-        self.send_buffer().saturating_sub(self.queued())
+        let room = self.send_buffer().saturating_sub(self.queued());
+        self.options.notsent_lowat.map_or(room, |lowat| room.min(self.room_below(lowat)))
+    }
+
+    /// Bytes that may be written until `lowat` of them cannot be sent yet, or somewhat more: no less than a
+    /// super-packet is worth waiting for.
+    fn room_below(&self, lowat: usize) -> usize {
+        let (mss, unsent) = (u32::from(self.snd_mss), self.unsent() as usize);
+        if unsent >= lowat.max(1) {
+            return 0;
+        }
+        let now = self.cwnd_room().min(self.window_room()) / mss * mss;
+        let waiting = lowat.checked_next_multiple_of(self.largest_burst() as usize).unwrap_or(usize::MAX);
+        waiting.saturating_add(now as usize).saturating_sub(unsent)
+    }
+
+    /// Whether there is so much room that it is worth a wake-up.
+    pub(super) fn has_worthwhile_room(&self) -> bool {
+        self.state.is_synchronised()
+            && self.waits_little()
+            && self.send_buffer().saturating_sub(self.queued()) >= self.send_buffer() / 3
+    }
+
+    /// Whether so little waits to be sent that more may be written.
+    fn waits_little(&self) -> bool {
+        self.options.notsent_lowat.is_none_or(|lowat| 2 * (self.unsent() as usize) < lowat.max(1))
     }
 
     /// Bytes that may be written and unacknowledged.
     pub(super) fn send_buffer(&self) -> usize {
-        right_sizing::send_buffer(self.congestion.cwnd(), self.options.send_buffer)
+        let SocketOptions { first_send_buffer, send_buffer, .. } = *self.options;
+        right_sizing::send_buffer(self.congestion.cwnd(), first_send_buffer, send_buffer)
     }
 
     /// Whether [`read`](Self::read) would not block.
@@ -154,7 +206,7 @@ impl Connection {
     pub fn is_writable(&self) -> bool {
         match self.state {
             State::SynSent | State::SynReceived => false,
-            state => !state.can_send() || self.send_room() > 0,
+            state => !state.can_send() || (self.send_room() > 0 && self.waits_little()),
         }
     }
 

@@ -61,9 +61,13 @@ flags() {
         tcp_syn_retries) flags+=",syn_retries=$value" ;;
         tcp_synack_retries) flags+=",syn_ack_retries=$value" ;;
         tcp_fin_timeout) flags+=",fin_timeout=$value" ;;
+        tcp_min_tso_segs) flags+=",min_burst=$value" ;;
+        tcp_notsent_lowat) flags+=",notsent_lowat=$value" ;;
+        tcp_wmem) flags+=",send_buffer=$value" ;;
         initcwnd) flags+=",initial_window=$value" ;;
         esac
-    done < <(grep -v '^ *//' "$1" | grep -oE '(tcp_[a-z_]+)=[^ "`\\]+|initcwnd [0-9]+' | tr ' ' '=')
+    done < <(grep -v '^ *//' "$1" | sed -E 's/(tcp_wmem=)"[0-9]+ ([0-9]+) [0-9]+"/\1\2/' |
+        grep -oE '(tcp_[a-z_]+)=[^ "`\\]+|initcwnd [0-9]+' | tr ' ' '=')
     printf '%s' "$flags"
 }
 

@@ -157,6 +157,7 @@ impl Run {
             user_timeout: self.rng.bool().then(|| Duration::from_millis(self.rng.u64(0..5_000))),
             send_buffer: self.rng.usize(0..200_000),
             receive_buffer: self.rng.usize(0..200_000),
+            ..SocketOptions::default()
         };
         let stack = &mut self.victim.stack;
         match self.rng.u8(0..12) {

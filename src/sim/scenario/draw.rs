@@ -228,10 +228,16 @@ fn socket_options(rng: &mut Rng, harshness: Harshness, rude: bool) -> SocketOpti
         interval: Duration::from_millis(rng.u64(500..5_000)),
         count: if harshness == Harshness::Harsh { 60 } else { 20 },
     });
+    let nodelay = rng.bool();
+    let send_buffer = log_uniform(rng, 1_000, 1_048_576);
+    // From a generator of its own, so that a seed draws the rest as it did before there were these.
+    let mut later = Rng::with_seed(send_buffer);
     SocketOptions {
-        nodelay: rng.bool(),
+        nodelay,
+        cork: later.u8(0..8) == 0,
+        notsent_lowat: (later.u8(0..4) == 0).then(|| log_uniform(&mut later, 1, 65_536) as usize),
         keep_alive,
-        send_buffer: log_uniform(rng, 1_000, 1_048_576) as usize,
+        send_buffer: send_buffer as usize,
         receive_buffer: log_uniform(rng, 1_000, 1_048_576) as usize,
         ..SocketOptions::default()
     }

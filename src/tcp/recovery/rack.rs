@@ -5,8 +5,9 @@ use super::sent_log::Sent;
 use crate::time::{Duration, Instant};
 use crate::wire::SeqNumber;
 
-/// Segments SACKed above a hole that mean a loss while no reordering has been seen (RFC 8985 6.2 step 4).
-const DUP_THRESH: u32 = 3;
+/// More than so many full segments SACKed mean a loss while no reordering has been seen (RFC 8985 6.2 step 4). Counted in
+/// bytes, as RFC 6675 4 (IsLost) does: DupThresh - 1.
+const DUP_THRESH_LESS_ONE: u32 = 2;
 /// Recoveries without a D-SACK after which the reordering window is small again (RFC 8985 6.2 step 4).
 const PERSISTENCE: u8 = 16;
 
@@ -129,8 +130,8 @@ impl Rack {
 
     /// How long after it was sent a segment may still arrive, when a later one has: RACK.rtt + RACK.reo_wnd.
     pub(in crate::tcp) fn patience(&self, path: &Path) -> Duration {
-        let Path { reordering, recovering, sacked_segments, min_rtt, srtt } = *path;
-        let enough = recovering || sacked_segments >= DUP_THRESH;
+        let Path { reordering, recovering, sacked, mss, min_rtt, srtt } = *path;
+        let enough = recovering || sacked > DUP_THRESH_LESS_ONE * mss;
         let window =
             if !reordering.seen && enough { Duration::ZERO } else { reordering.window(min_rtt, srtt) };
         self.rtt + window
@@ -143,7 +144,10 @@ pub(in crate::tcp) struct Path {
     pub(in crate::tcp) reordering: Reordering,
     /// Whether in fast recovery or after a time-out.
     pub(in crate::tcp) recovering: bool,
-    pub(in crate::tcp) sacked_segments: u32,
+    /// Octets SACKed.
+    pub(in crate::tcp) sacked: u32,
+    /// Of a full segment.
+    pub(in crate::tcp) mss: u32,
     pub(in crate::tcp) min_rtt: Duration,
     pub(in crate::tcp) srtt: Duration,
 }
@@ -155,7 +159,8 @@ mod tests {
     const PATH: Path = Path {
         reordering: Reordering { seen: false, growth: 0, persistence: 0 },
         recovering: false,
-        sacked_segments: 0,
+        sacked: 0,
+        mss: 1_000,
         min_rtt: Duration::from_millis(8),
         srtt: Duration::from_millis(20),
     };
@@ -167,10 +172,11 @@ mod tests {
     #[test]
     fn rfc_8985_6_2_the_window_is_a_quarter_of_the_smallest_rtt_or_none() {
         assert_eq!(patience(&PATH), 2);
-        assert_eq!(patience(&Path { sacked_segments: 3, ..PATH }), 0, "DupThresh");
+        assert_eq!(patience(&Path { sacked: 2_000, ..PATH }), 2);
+        assert_eq!(patience(&Path { sacked: 2_001, ..PATH }), 0, "DupThresh");
         assert_eq!(patience(&Path { recovering: true, ..PATH }), 0);
         let reordering = Reordering { seen: true, ..Reordering::default() };
-        assert_eq!(patience(&Path { sacked_segments: 3, recovering: true, reordering, ..PATH }), 2);
+        assert_eq!(patience(&Path { sacked: 3_000, recovering: true, reordering, ..PATH }), 2);
     }
 
     #[test]

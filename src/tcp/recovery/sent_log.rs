@@ -41,11 +41,6 @@ impl Sent {
     pub(in crate::tcp) fn for_tests(seq: SeqNumber, len: u32, sent_at: Instant) -> Sent {
         Sent::new(seq, len, 100, sent_at, Snapshot::default())
     }
-
-    /// Wire segments.
-    fn segments(&self) -> u32 {
-        self.len.div_ceil(u32::from(self.size).max(1))
-    }
 }
 
 /// One act of sending, in the order of time: what RACK goes through. It is out of date once its octets have been
@@ -85,7 +80,6 @@ pub(in crate::tcp) struct SentLog {
     entries: VecDeque<Sent>,
     order: VecDeque<Transmission>,
     sacked: u32,
-    sacked_segments: u32,
     lost: u32,
     /// Where the first lost entry begins, if `lost` is not 0.
     hole: SeqNumber,
@@ -99,11 +93,6 @@ impl SentLog {
     /// Octets that the peer has SACKed.
     pub(in crate::tcp) fn sacked(&self) -> u32 {
         self.sacked
-    }
-
-    /// Wire segments that the peer has SACKed, about: neighbours of odd sizes may count as fewer.
-    pub(in crate::tcp) fn sacked_segments(&self) -> u32 {
-        self.sacked_segments
     }
 
     /// Octets presumed lost and not sent again.
@@ -144,7 +133,6 @@ impl SentLog {
             }
             if covered.sacked {
                 self.sacked -= covered.len;
-                self.sacked_segments = self.sacked_segments.saturating_sub(covered.segments());
             } else {
                 acked.sample = Some(covered.sent_at);
                 acked.delivered += covered.len;
@@ -204,7 +192,6 @@ impl SentLog {
                     if std::mem::take(&mut entry.lost) {
                         self.lost -= entry.len;
                     }
-                    self.sacked_segments += entry.segments();
                     delivered(entry);
                     index = self.merge_sacked(index);
                 }

@@ -7,7 +7,7 @@ const CWR: TcpFlags = TcpFlags::CWR;
 
 /// A connection that asked for ECN and got this answer.
 fn asked_for_ecn(answer: TcpFlags) -> Rig {
-    let config = Config { ecn: EcnMode::Always, ..Config::default() };
+    let config = Config { ecn: EcnMode::Always, ..config() };
     let mut rig = Rig::connecting_with(SocketOptions { nodelay: true, ..SocketOptions::default() }, config);
     assert_eq!(rig.recv().header.flags, SYN | ECE | CWR);
     rig.advance(ms(10));
@@ -50,7 +50,7 @@ fn rfc_3168_6_1_1_by_default_nobody_asks() {
 
 #[test]
 fn rfc_3168_6_1_1_1_a_syn_that_is_sent_again_does_not_ask() {
-    let config = Config { ecn: EcnMode::Always, ..Config::default() };
+    let config = Config { ecn: EcnMode::Always, ..config() };
     let mut rig = Rig::connecting_with(SocketOptions::default(), config);
     rig.recv();
     rig.advance(ms(1_001));

@@ -34,6 +34,20 @@ fn rfc_8985_6_2_what_comes_within_the_window_was_only_reordered() {
     assert!(rig.connection.reordering.seen);
 }
 
+/// RFC 6675 4 counts bytes: three small segments are not more than two full ones.
+#[test]
+fn small_segments_above_a_hole_are_given_time_to_be_overtaken() {
+    let mut rig = Rig::established_with_sack();
+    (0..4).for_each(|_| rig.write(400));
+    rig.sent.clear();
+    rig.advance(ms(10));
+    rig.send(sack(1, 1, &[(401, 1_601)]), b"");
+    rig.advance(ms(2));
+    rig.recv_nothing();
+    rig.advance(ms(1));
+    rig.recv_data(1, 400);
+}
+
 /// The acknowledgment of the first segment was lost: the next tells of a second and of a fourth at once.
 #[test]
 fn rfc_8985_6_2_one_acknowledgment_of_several_segments_is_no_reordering() {

@@ -139,6 +139,32 @@ fn rfc_6675_5_only_the_holes_are_sent_again() {
     assert_eq!(rig.counters.retransmissions, 2);
 }
 
+/// The acknowledgment that tells of the second and third segment's arrival is overtaken by the one of the fourth.
+#[test]
+fn rfc_2018_3_an_overtaken_acknowledgment_still_tells_what_has_arrived() {
+    let mut rig = Rig::established_with_sack();
+    rig.write(10_000);
+    rig.sent.clear();
+    rig.advance(ms(10));
+    rig.send(sack(1, 2_001, &[(5_001, 6_001)]), b"");
+    assert_eq!(rig.info().sacked, 1_000);
+    rig.send(sack(1, 1_001, &[(3_001, 4_001)]), b"");
+    assert_eq!((rig.info().sacked, rig.connection.snd_una()), (2_000, SeqNumber(US) + 2_001));
+    rig.advance(ms(3));
+    let again: Vec<_> = rig.sent.drain(..).map(|seen| seen.seq()).collect();
+    assert_eq!(again, [2_001], "as if it had come in time");
+}
+
+/// Two duplicates brought out two segments; what they stood for has had its growth. RFC 9937 6.2 counts alike.
+#[test]
+fn without_sack_slow_start_counts_what_has_newly_left() {
+    let mut rig = Rig::established();
+    rig.write(50_000);
+    (0..2).for_each(|_| rig.send(ack(1, 1), b""));
+    rig.send(ack(1, 3_001), b"");
+    assert_eq!(rig.info().cwnd, 11_000);
+}
+
 #[test]
 fn an_acknowledgment_of_everything_ends_the_timer() {
     let mut rig = Rig::established();

@@ -53,11 +53,10 @@ fn nodelay_sends_at_once() {
 #[test]
 fn rfc_9293_3_9_1_push_is_set_when_nothing_more_is_queued_and_at_the_end_of_a_burst() {
     let mut rig = Rig::established();
-    rig.write(12_500);
-    rig.send(ack(1, 10_001), b"");
+    rig.write(10_000);
     let sent: Vec<_> =
         rig.sent.drain(..).map(|seen| (seen.payload.len(), seen.header.has(TcpFlags::PSH))).collect();
-    assert_eq!(sent, [(4_000, true), (4_000, true), (2_000, true), (2_500, true)]);
+    assert_eq!(sent, [(2_000, true); 5]);
 
     let mut rig = Rig::established();
     rig.send(window(ack(1, 1), 1_000), b"");
@@ -89,10 +88,38 @@ fn writing_after_shutdown_is_a_broken_pipe() {
 #[test]
 fn owned_chunks_are_sent_as_they_are() {
     let mut rig = Rig::established();
-    let chunk = Chunk::from(vec![9; 4_000]);
+    let chunk = Chunk::from(vec![9; 2_000]);
     rig.with(|connection, cx| connection.write_chunk(cx.pool, chunk)).unwrap();
     rig.transmit();
-    assert_eq!(rig.recv().payload, vec![9; 4_000]);
+    assert_eq!(rig.recv().payload, vec![9; 2_000]);
+}
+
+/// Bursts are a millisecond at the sending rate: two windows of ten segments in the 10 ms of a round trip. That is no
+/// less than the configured two, no more than half of either window.
+#[test]
+fn a_burst_is_a_millisecond_at_the_sending_rate() {
+    let mut rig = Rig::established();
+    rig.write(50_000);
+    assert!(rig.sent.iter().all(|seen| seen.payload.len() == 2_000), "{:?}", rig.sent);
+    rig.sent.clear();
+    rig.advance(ms(10));
+    rig.send(ack(1, 10_001), b"");
+    assert!(rig.sent.iter().all(|seen| seen.payload.len() == 4_000), "{:?}", rig.sent);
+
+    let config = Config { congestion: Algorithm::NewReno, ..config() };
+    let mut rig = Rig::connecting_with(SocketOptions { min_burst: 9, ..SocketOptions::default() }, config);
+    rig.advance(ms(10));
+    let mut syn_ack = segment(0, 1, SYN | ACK);
+    syn_ack.options.mss = Some(MSS as u16);
+    rig.send(syn_ack, b"");
+    rig.sent.clear();
+    rig.write(10_000);
+    assert_eq!(rig.recv().payload.len(), 5_000, "half of the congestion window");
+    rig.send(window(ack(1, 10_001), 6_000), b"");
+    rig.connection.max_snd_wnd = 6_000;
+    rig.sent.clear();
+    rig.write(6_000);
+    assert_eq!(rig.recv().payload.len(), 3_000, "half of the peer's window");
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod sending;
 mod spurious;
 mod timing;
 mod windows;
+mod writing;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -127,10 +128,15 @@ fn open(options: SocketOptions) -> Open {
     }
 }
 
+/// Time-outs are 190 ms longer than the round trip, which the handshake measures as 10 ms.
+fn config() -> Config {
+    Config { min_rto: ms(190), ..Config::default() }
+}
+
 impl Rig {
     /// SYN-SENT, the SYN not yet taken out of `sent`.
     fn connecting(options: SocketOptions) -> Rig {
-        Rig::connecting_with(options, Config { congestion: Algorithm::NewReno, ..Config::default() })
+        Rig::connecting_with(options, Config { congestion: Algorithm::NewReno, ..config() })
     }
 
     /// The same with another configuration.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::c_int;
 use std::net::SocketAddr;
 
-use longwire::stack::{Readiness, SocketId, SocketOptions};
+use longwire::stack::{KeepAlive, Readiness, SocketId, SocketOptions};
 
 use crate::epoll::Epoll;
 use crate::errno::{BAD_DESCRIPTOR, Errno, INVALID, Result};
@@ -54,6 +54,10 @@ pub(crate) struct LocalOptions {
     pub(crate) linger: Option<c_int>,
     /// `TCP_INQ`: each message read tells how much is still unread.
     pub(crate) tell_unread: bool,
+    /// `SO_SNDBUF`, if it was set.
+    pub(crate) send_memory: Option<usize>,
+    /// How keep-alive goes once it is switched on.
+    pub(crate) keep_alive: KeepAlive,
 }
 
 impl Socket {

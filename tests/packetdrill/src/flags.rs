@@ -6,6 +6,8 @@ use longwire::stack::{Algorithm, Cidr, Config, Duration, EcnMode};
 
 /// Window scale 8, as Linux offers it, needs no more than this.
 const BUFFER: usize = 1024 * 1024;
+/// What the scripts' settings give a new socket (the middle number of Linux's `tcp_wmem`).
+const SEND_BUFFER: usize = 256 * 1024;
 
 /// The configuration of a stack for packetdrill's default addresses, changed as `flags` says.
 ///
@@ -13,7 +15,7 @@ const BUFFER: usize = 1024 * 1024;
 /// What is wrong with them, in words.
 pub(crate) fn configuration(flags: &str) -> Result<Config, String> {
     let mut config = Config::new(Vec::new());
-    config.socket.send_buffer = BUFFER;
+    config.socket.send_buffer = SEND_BUFFER;
     config.socket.receive_buffer = BUFFER;
     for flag in flags.split(',').map(str::trim).filter(|flag| !flag.is_empty()) {
         let (name, value) = flag.split_once('=').ok_or_else(|| format!("{flag}: expected name=value"))?;
@@ -37,6 +39,8 @@ fn apply(config: &mut Config, name: &str, value: &str) -> Result<(), String> {
         "syn_ack_retries" => config.tcp.syn_ack_retries = number(value)?,
         "retries" => config.tcp.retransmission_limit = number(value)?,
         "fin_timeout" => config.tcp.fin_wait_2_timeout = Duration::from_secs(number(value)?),
+        "min_burst" => config.socket.min_burst = number(value)?,
+        "notsent_lowat" => config.socket.notsent_lowat = Some(number(value)?),
         "send_buffer" => config.socket.send_buffer = number(value)?,
         "receive_buffer" => config.socket.receive_buffer = number(value)?,
         _ => return Err("unknown flag".into()),

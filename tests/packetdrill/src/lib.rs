@@ -22,6 +22,7 @@ mod host;
 mod options;
 mod preload;
 mod readiness;
+mod send_memory;
 mod socket;
 mod tcp_info;
 mod transfer;

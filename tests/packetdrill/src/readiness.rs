@@ -44,7 +44,7 @@ impl World {
         let mut events = 0;
         for (holds, bits) in [
             (readiness.readable, IN),
-            (readiness.writable, OUT),
+            (readiness.writable && self.has_send_room(socket)?, OUT),
             (peer_done, RDHUP),
             (readiness.closed, HUP),
             (readiness.failed && !socket.error_reported, ERR),

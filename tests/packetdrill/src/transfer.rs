@@ -2,7 +2,7 @@
 
 use std::ffi::c_int;
 
-use longwire::stack::{Error, State};
+use longwire::stack::{Error, SendFlags, State};
 
 use crate::errno::{AGAIN, BAD_DESCRIPTOR, Errno, Result};
 use crate::world::World;
@@ -28,8 +28,7 @@ impl World {
         }
     }
 
-    /// `write` and its relatives: as much as there is room for. With `more`, a last small segment waits for what
-    /// comes next.
+    /// `write` and its relatives: as much as there is room for.
     pub(crate) fn write(&mut self, fd: c_int, bytes: &[u8], flags: c_int) -> Result<usize> {
         let id = match self.descriptors.socket(fd)?.connection() {
             Ok(id) => id,
@@ -38,7 +37,14 @@ impl World {
         if flags & (libc::MSG_FASTOPEN | libc::MSG_OOB) != 0 {
             return Err(Errno(libc::EOPNOTSUPP));
         }
-        match self.stack.write(id, bytes) {
+        let room = self.send_room(fd, id)?;
+        if room == 0 && !bytes.is_empty() {
+            return Err(AGAIN);
+        }
+        let more = flags & libc::MSG_MORE != 0 && bytes.len() <= room;
+        let end_of_record = flags & libc::MSG_EOR != 0 && bytes.len() <= room;
+        let bytes = &bytes[..bytes.len().min(room)];
+        match self.stack.write_with(id, bytes, SendFlags { more, end_of_record }) {
             Ok(count) => Ok(count),
             Err(Error::WouldBlock) => Err(AGAIN),
             Err(error) => match self.take_error(fd)? {

@@ -7,6 +7,9 @@ use longwire::stack::{
 use crate::descriptors::Descriptors;
 use crate::wire::Wire;
 
+/// Most bytes that wait in the stack: more than any script writes.
+const STACK_BUFFER: usize = 64 * 1024 * 1024;
+
 /// Everything that the calls work on. Whoever changes something calls [`settle`](World::settle) before anyone else
 /// looks.
 pub(crate) struct World {
@@ -17,14 +20,20 @@ pub(crate) struct World {
     pub(crate) congestion: Algorithm,
     /// What a socket begins with.
     pub(crate) default_options: SocketOptions,
+    /// `SO_SNDBUF` of a new socket.
+    pub(crate) default_send_memory: usize,
     now: Instant,
 }
 
 impl World {
     /// A world at a time that is not zero, so that nothing mistakes it for unset.
-    pub(crate) fn new(config: Config) -> World {
+    pub(crate) fn new(mut config: Config) -> World {
         let now = Instant::from_secs(1_000);
+        // What `SO_SNDBUF` counts is ours to count: the stack takes what that lets through.
+        let default_send_memory = std::mem::replace(&mut config.socket.send_buffer, STACK_BUFFER);
+        config.socket.first_send_buffer = STACK_BUFFER;
         World {
+            default_send_memory,
             wire: Wire::new(config.mtu),
             congestion: config.tcp.congestion,
             default_options: config.socket.clone(),

@@ -76,7 +76,7 @@ impl SentLog {
         if let Some(head) = self.entries.front().filter(|head| !is_late(head.sent_at)) {
             self.split(0, u32::from(head.size), Round::Down);
         }
-        (self.sacked, self.sacked_segments, self.lost) = (0, 0, 0);
+        (self.sacked, self.lost) = (0, 0);
         for (index, entry) in self.entries.iter_mut().enumerate() {
             entry.retransmitted |= std::mem::take(&mut entry.sacked);
             let known = std::mem::replace(&mut entry.lost, index == 0 || is_late(entry.sent_at));

@@ -254,7 +254,11 @@ fn transmit(fd: c_int, bytes: &[u8], flags: c_int) -> Result<usize> {
         return host().run(|world| world.write(fd, bytes, flags));
     }
     let mut written = 0;
+    let mut sleeps = false;
     let result = host().wait(None, |world| {
+        if std::mem::replace(&mut sleeps, true) && !world.wakes_writer(fd)? {
+            return Err(AGAIN);
+        }
         written += world.write(fd, &bytes[written..], flags)?;
         if written < bytes.len() { Err(AGAIN) } else { Ok(()) }
     });
