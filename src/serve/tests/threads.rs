@@ -47,6 +47,7 @@ impl Handler for Later {
 /// A server with threads beside the one of the world, on port 8080.
 struct Serving {
     world: World,
+    server: Arc<threads::Server>,
     thread: std::thread::JoinHandle<()>,
     stats: Arc<Stats>,
 }
@@ -56,20 +57,57 @@ fn start(change: impl FnOnce(&mut Config)) -> Serving {
     let listener = world.servers.listen(address(8080)).unwrap();
     let mut config = Config::default();
     change(&mut config);
-    let server = threads::Server::new(config, router());
-    let stats = server.stats();
-    let thread = std::thread::spawn(move || {
-        let end = server.serve(&listener);
-        assert_eq!(end.expect_err("its end").kind(), std::io::ErrorKind::NetworkDown);
-    });
-    Serving { world, thread, stats }
+    let server = Arc::new(threads::Server::new(config, router()));
+    let (stats, acceptor) = (server.stats(), Arc::clone(&server));
+    let thread = std::thread::spawn(move || acceptor.serve(&listener).expect("its end is in order"));
+    Serving { world, server, thread, stats }
 }
 
 impl Serving {
     fn end(self) {
-        self.world.servers.shutdown(Duration::from_secs(1));
+        self.server.shutdown(Duration::from_secs(1));
         self.thread.join().unwrap();
     }
+}
+
+#[test]
+fn its_network_ends_it() {
+    let world = World::new(|_| {});
+    let listener = world.servers.listen(address(8080)).unwrap();
+    let server = threads::Server::new(Config::default(), router());
+    let thread = std::thread::spawn(move || server.serve(&listener));
+    world.servers.shutdown(Duration::from_secs(1));
+    assert_eq!(thread.join().unwrap().expect_err("its end").kind(), std::io::ErrorKind::NetworkDown);
+}
+
+#[test]
+fn shutdown_finishes_what_is_in_flight_and_cuts_what_takes_too_long() {
+    let serving = start(|config| config.http.linger_timeout = Duration::from_millis(100));
+    let mut idle = connect(&serving.world);
+    idle.send("GET /whoami HTTP/1.1\r\nHost: a\r\n\r\n");
+    idle.answer();
+    eventually("it rests", || serving.stats.idle() == 1);
+    let mut busy = connect(&serving.world);
+    busy.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab");
+    let mut stuck = connect(&serving.world);
+    stuck.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab");
+    eventually("all are there", || {
+        serving.stats.counters().any(|(name, _, value)| name == "requests" && value == 3)
+    });
+    let server = Arc::clone(&serving.server);
+    let ending = std::thread::spawn(move || server.shutdown(Duration::from_secs(2)));
+    assert_eq!(idle.rest(), b"", "an idle one gets its FIN at once");
+    serving.thread.join().unwrap();
+    let refused = serving.world.clients.connect_timeout(&address(8080), PATIENCE);
+    assert_eq!(refused.expect_err("nobody listens").kind(), std::io::ErrorKind::ConnectionRefused);
+    busy.send("cd");
+    let last = busy.answer();
+    assert_eq!((last.text(), last.field("connection")), ("abcd", Some("close")));
+    assert_eq!(busy.rest(), b"");
+    drop(busy);
+    assert_eq!(ending.join().unwrap().cut, 1, "one never finished");
+    assert!(stuck.stream.read(&mut [0]).is_err(), "it was reset");
+    assert_eq!(serving.stats.count(Reason::Shutdown), 3);
 }
 
 fn connect(world: &World) -> Client {

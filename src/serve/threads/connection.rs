@@ -53,8 +53,11 @@ impl<'a> Connection<'a> {
         let bell = Arc::new(Bell { thread: thread::current(), rung: AtomicBool::new(false) });
         let waker = Waker::from(Arc::clone(&bell));
         let mut cx = Context::from_waker(&waker);
-        let mut fin_sent = false;
+        let (mut fin_sent, mut is_last) = (false, false);
         loop {
+            if crowd.is_ending() && !std::mem::replace(&mut is_last, true) {
+                self.end(&mut cx);
+            }
             let now = self.now();
             self.session.handle_timeout(now);
             self.session.poll(now, &mut cx);
@@ -73,11 +76,17 @@ impl<'a> Connection<'a> {
                 Transport::Close => return self.close(),
                 Transport::Abort => return self.stream.set_reset_on_drop(true),
             }
-            let resting = self.session.connection().is_idle().then(|| crowd.rest(&self.stream)).flatten();
+            let is_idle = self.session.connection().is_idle();
+            let resting = if is_idle { crowd.rest(&self.stream) } else { None };
+            if is_idle && resting.is_none() && crowd.is_ending() {
+                continue;
+            }
             let received = self.wait(&bell);
             let now = self.now();
             if resting.is_some_and(|number| !crowd.resume(number)) {
-                self.session.connection_mut().make_room(now);
+                if !crowd.is_ending() {
+                    self.session.connection_mut().make_room(now);
+                }
                 if matches!(received, Some(Ok(None))) {
                     continue; // the end that woke us was not the client's
                 }
@@ -86,6 +95,18 @@ impl<'a> Connection<'a> {
                 self.take_in(now, received, &mut cx);
             }
         }
+    }
+
+    /// The server ends: this exchange is the last. A request that has arrived and was not looked at is in flight, too.
+    fn end(&mut self, cx: &mut Context<'_>) {
+        let now = self.now();
+        if self.session.connection().is_idle() && self.leftover.is_none() {
+            let _ = self.stream.set_read_timeout(Some(Duration::from_millis(1)));
+            if let Ok(Some(chunk)) = self.receive() {
+                self.take_in(now, Ok(Some(chunk)), cx);
+            }
+        }
+        self.session.connection_mut().shutdown(now);
     }
 
     /// Tells the counters what has happened.

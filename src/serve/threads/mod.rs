@@ -1,13 +1,14 @@
 //! The other form of server: a blocking thread for each connection, on `net`'s listener.
 //!
 //! It drives the same [`Session`](crate::http::Session) with the same handlers as the event-driven form, and is what one
-//! wants where a handler has to block. The limits of [`Config`] are kept, and counted in [`Stats`], but for the socket
-//! options and the backlog, which are the listener's. Each connection costs a thread: `max_connections` should be lower
-//! here.
+//! wants where a handler has to block. The limits of [`Config`] are kept, and counted in [`Stats`]; buffers and backlog are
+//! the listener's. Each connection costs a thread: `max_connections` should be lower here.
 //!
 //! ```
 //! use longwire::{device, http::Router, net::Network, serve::{Config, threads}};
 //! use std::io::{Read, Write};
+//! use std::sync::Arc;
+//! use std::time::Duration;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (here, there) = device::pair(1_500);
@@ -16,19 +17,20 @@
 //! let listener = there.listen("10.9.0.2:80")?;
 //! let router = Router::new().get("/", |_request| http::Response::new(b"hello\n".as_slice().into()));
 //! let config = Config { max_connections: 100, ..Config::default() };
-//! let server = threads::Server::new(config, router);
-//! let stats = server.stats();
-//! let serving = std::thread::spawn(move || server.serve(&listener));
+//! let server = Arc::new(threads::Server::new(config, router));
+//! let acceptor = Arc::clone(&server);
+//! let serving = std::thread::spawn(move || acceptor.serve(&listener));
 //!
 //! let mut client = here.connect("10.9.0.2:80")?;
 //! client.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
 //! let mut answer = String::new();
 //! client.read_to_string(&mut answer)?;
 //! assert!(answer.ends_with("\r\n\r\nhello\n"));
-//! assert!(stats.counters().any(|(name, _, value)| name == "requests" && value == 1));
+//! assert!(server.stats().counters().any(|(name, _, value)| name == "requests" && value == 1));
 //!
-//! there.shutdown(std::time::Duration::from_secs(1));
-//! assert!(serving.join().unwrap().is_err(), "it ends with its network");
+//! drop(client);
+//! assert_eq!(server.shutdown(Duration::from_secs(10)).cut, 0);
+//! serving.join().unwrap()?;
 //! # Ok(())
 //! # }
 //! ```
@@ -37,15 +39,17 @@ mod connection;
 mod crowd;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use self::connection::Connection;
 use self::crowd::{Admission, Crowd};
 use super::reception::Reception;
-use super::{Config, Stats};
+use super::{Config, Ended, Stats};
 use crate::http::{ServerConfig, Service};
-use crate::net::{TcpListener, TcpStream};
+use crate::net::{Events, Interest, Poller, TcpListener, TcpStream, Token, Waker};
 
 /// A server with a thread for each connection. See the [module](self).
 pub struct Server {
@@ -77,28 +81,50 @@ impl Server {
         Arc::clone(&self.stats)
     }
 
-    /// Serves what `listener` accepts, until its network is shut down. Several threads may do so, each with a listener
-    /// of its own; the limits are for all of them together.
+    /// Serves what `listener` accepts, which becomes nonblocking, until [`shutdown`](Self::shutdown). Several threads may
+    /// do so, each with a listener of its own; the limits are for all of them together.
     ///
     /// # Errors
-    /// What accepting ended with.
+    /// What accepting ended with, such as the shutdown of its network; or the listener is in a poller.
     pub fn serve(&self, listener: &TcpListener) -> io::Result<()> {
+        let (poller, mut events) = (Poller::new()?, Events::with_capacity(2));
+        listener.set_nonblocking(true)?;
+        poller.register(listener, Token(0), Interest::READABLE)?;
+        self.crowd.watch(Waker::new(&poller, Token(1))?);
         loop {
-            let (stream, peer) = listener.accept()?;
-            let (guest, is_full) = match self.crowd.admit(&self.config, peer.ip()) {
-                Admission::Served(guest) => (guest, false),
-                Admission::Told(guest) => (guest, true),
-                Admission::Refused => {
-                    stream.set_reset_on_drop(true);
-                    continue;
-                }
-            };
-            let (house, retry_after) = (Arc::clone(&self.house), is_full.then_some(self.config.retry_after));
-            let thread = thread::Builder::new().name("longwire-http".into());
-            hand_over(stream, thread, move |stream| {
-                Connection::new(stream, &house, retry_after).run(&guest.crowd);
-            });
+            match listener.accept() {
+                // Whoever has shaken hands is served, also at the end.
+                Ok((stream, peer)) => self.receive(stream, peer),
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                Err(_) if self.crowd.is_ending() => return Ok(()),
+                Err(_) => poller.poll(&mut events, None)?,
+            }
         }
+    }
+
+    /// Ends the server in order, and waits for that: nothing more is accepted, what is in flight is finished, every
+    /// connection gets its FIN. What is not done after `limit` is reset; only a handler that does not return keeps its
+    /// thread. A second call, from another thread, may shorten the limit.
+    pub fn shutdown(&self, limit: Duration) -> Ended {
+        self.crowd.end(limit)
+    }
+
+    fn receive(&self, stream: TcpStream, peer: SocketAddr) {
+        let (guest, is_full) = match self.crowd.admit(&self.config, &stream, peer.ip()) {
+            Admission::Served(guest) => (guest, false),
+            Admission::Told(guest) => (guest, true),
+            Admission::Refused => return stream.set_reset_on_drop(true),
+        };
+        let options = &self.config.socket;
+        // These fail for a connection that has ended, and its thread finds that by itself.
+        let _ = stream.set_nodelay(options.nodelay);
+        let _ = stream.set_keepalive(options.keep_alive);
+        let _ = stream.set_tcp_user_timeout(options.user_timeout);
+        let (house, retry_after) = (Arc::clone(&self.house), is_full.then_some(self.config.retry_after));
+        let thread = thread::Builder::new().name("longwire-http".into());
+        hand_over(stream, thread, move |stream| {
+            Connection::new(stream, &house, retry_after).run(&guest.crowd);
+        });
     }
 }
 
