@@ -82,6 +82,9 @@ impl<'a> Connection<'a> {
                 continue;
             }
             let received = self.wait(&bell);
+            if crowd.is_cutting() {
+                return self.stream.set_reset_on_drop(true);
+            }
             let now = self.now();
             if resting.is_some_and(|number| !crowd.resume(number)) {
                 if !crowd.is_ending() {
@@ -90,6 +93,10 @@ impl<'a> Connection<'a> {
                 if matches!(received, Some(Ok(None))) {
                     continue; // the end that woke us was not the client's
                 }
+            }
+            if !is_idle && crowd.is_ending() && !std::mem::replace(&mut is_last, true) {
+                // Before the answer begins, so that it can say that it is the last.
+                self.session.connection_mut().shutdown(now);
             }
             if let Some(received) = received {
                 self.take_in(now, received, &mut cx);

@@ -15,6 +15,7 @@ pub(super) struct Crowd {
     state: Mutex<State>,
     emptied: Condvar,
     ending: AtomicBool,
+    cutting: AtomicBool,
     stats: Arc<Stats>,
 }
 
@@ -105,6 +106,11 @@ impl Crowd {
         self.ending.load(Ordering::Acquire)
     }
 
+    /// Whether what is still there has had its time.
+    pub(super) fn is_cutting(&self) -> bool {
+        self.cutting.load(Ordering::Acquire)
+    }
+
     /// Wakes a thread that accepts once everything ends.
     pub(super) fn watch(&self, waker: Waker) {
         self.lock().wakers.push(waker);
@@ -125,6 +131,7 @@ impl Crowd {
         }
         let waiting = self.emptied.wait_timeout_while(self.lock(), limit, |state| !state.all.is_empty());
         let state = waiting.unwrap_or_else(PoisonError::into_inner).0;
+        self.cutting.store(true, Ordering::Release);
         let left: Vec<TcpStream> = state.all.values().filter_map(|stream| stream.try_clone().ok()).collect();
         drop(state);
         for stream in &left {
