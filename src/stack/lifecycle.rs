@@ -3,7 +3,7 @@
 use super::demux::Tag;
 use super::flow::{Flow, FourTuple};
 use super::handshake::listener_at;
-use super::socket::{Socket, Stage, TcpSocket};
+use super::socket::{Entry, Socket, Stage, TcpSocket};
 use super::{Error, Readiness, Stack};
 use crate::tcp::{State, TimeWait};
 use crate::wire::SeqNumber;
@@ -120,11 +120,17 @@ impl Stack {
         self.settle(index);
     }
 
+    /// Frees a socket's place. It no longer wants to send.
+    pub(super) fn take_socket(&mut self, index: u32) -> Option<Entry> {
+        let mut entry = self.sockets.remove(index)?;
+        self.output.clear(&mut entry.output);
+        Some(entry)
+    }
+
     fn free_connection(&mut self, index: u32) {
         self.leave_demux(index, None);
         self.timers.cancel(index);
-        let Some(mut entry) = self.sockets.remove(index) else { return };
-        self.output.clear(&mut entry.output);
+        let Some(entry) = self.take_socket(index) else { return };
         let Socket::Tcp(tcp) = entry.socket else { return };
         if let Some(id) = tcp.listener
             && self.sockets.get(id).is_some()

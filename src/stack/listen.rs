@@ -40,9 +40,7 @@ impl Stack {
 
     /// Lets a listener go, and with it what waits in its queues: each peer gets a reset.
     pub(super) fn close_listener(&mut self, index: u32) {
-        let Some(Entry { socket: Socket::Listener(listener), .. }) = self.sockets.remove(index) else {
-            return;
-        };
+        let Some(Entry { socket: Socket::Listener(listener), .. }) = self.take_socket(index) else { return };
         self.listeners.remove(listener.local);
         for &half_open in &listener.syn_queue {
             if let Some(entry) = self.forget_half_open(half_open) {

@@ -156,8 +156,7 @@ impl Stack {
     }
 
     fn close_datagrams(&mut self, index: u32) {
-        let Some(mut entry) = self.sockets.remove(index) else { return };
-        self.output.clear(&mut entry.output);
+        let Some(entry) = self.take_socket(index) else { return };
         let unsent = match entry.socket {
             Socket::Udp(udp) => {
                 self.udp_bindings.remove(udp.local);

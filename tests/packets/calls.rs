@@ -3,7 +3,7 @@
 use std::net::{Shutdown, SocketAddr};
 
 use fastrand::Rng;
-use longwire::stack::{ListenOptions, SocketId};
+use longwire::stack::{ListenOptions, SendFlags, SocketId};
 use longwire::tcp::{KeepAlive, SocketOptions};
 use longwire::time::Duration;
 
@@ -19,7 +19,7 @@ const SOCKETS: usize = 40;
 
 #[test]
 fn random_calls_against_random_packets() {
-    for seed in 0..8 {
+    for seed in 0..60 {
         let mut run = Run::new(seed);
         for _ in 0..4_000 {
             run.step();
@@ -126,9 +126,12 @@ impl Run {
         let (Some(id), to) = (self.any_socket(), self.address()) else { return };
         let bytes = noise(&mut self.rng, 1..30_000);
         let mut buffer = vec![0; self.rng.usize(1..30_000)];
+        let flags = SendFlags { more: self.rng.bool(), end_of_record: self.rng.bool() };
         let stack = &mut self.victim.stack;
         match self.rng.u8(0..10) {
-            0..=2 => ignore(stack.write(id, &bytes)),
+            0 => ignore(stack.write(id, &bytes)),
+            1 => ignore(stack.write_with(id, &bytes, flags)),
+            2 => ignore(stack.push(id)),
             3 => ignore(stack.write_chunk(id, chunk(stack, &bytes))),
             4..=5 => ignore(stack.read(id, &mut buffer)),
             6 => ignore(stack.read_chunk(id)),
@@ -149,15 +152,18 @@ impl Run {
         let how = [Shutdown::Read, Shutdown::Write, Shutdown::Both][self.rng.usize(0..3)];
         let options = SocketOptions {
             nodelay: self.rng.bool(),
+            cork: self.rng.bool(),
             keep_alive: self
                 .rng
                 .bool()
                 .then(|| KeepAlive { idle: Duration::from_secs(1), ..KeepAlive::default() }),
             max_segment: (self.rng.u8(..4) == 0).then(|| self.rng.u16(..)),
             user_timeout: self.rng.bool().then(|| Duration::from_millis(self.rng.u64(0..5_000))),
+            min_burst: self.rng.u8(..),
             send_buffer: self.rng.usize(0..200_000),
+            first_send_buffer: self.rng.usize(0..200_000),
+            notsent_lowat: self.rng.bool().then(|| self.rng.usize(0..20_000)),
             receive_buffer: self.rng.usize(0..200_000),
-            ..SocketOptions::default()
         };
         let stack = &mut self.victim.stack;
         match self.rng.u8(0..12) {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::stack::{Error, ListenOptions};
-use crate::tcp::State;
+use crate::tcp::{SocketOptions, State};
 
 fn peer(n: u32) -> SocketAddr {
     SocketAddr::new(IpAddr::from([10, 1, (n >> 8) as u8, n as u8]), 5_000 + (n >> 16) as u16)
@@ -233,4 +233,14 @@ fn a_connection_that_dies_in_the_accept_queue_is_accepted_with_its_error() {
     assert_eq!(host.stack.read(id, &mut [0; 9]), Err(Error::ConnectionReset));
     host.stack.close(host.now, id).unwrap();
     assert_eq!(host.stack.sockets.len(), 1);
+}
+
+#[test]
+fn a_listener_with_new_options_leaves_nothing_to_send_behind() {
+    let mut host = Host::new();
+    let listener = host.stack.listen(at("10.0.0.1", 80), ListenOptions::default()).unwrap();
+    host.stack.set_options(listener, SocketOptions::default()).unwrap();
+    host.stack.close(host.now, listener).unwrap();
+    assert!(!host.stack.wants_transmit());
+    host.stack.check_invariants().unwrap();
 }
