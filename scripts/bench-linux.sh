@@ -64,8 +64,9 @@ over() {
     ip -n "$(ns client)" address add 10.8.0.1/24 dev tun0
     ip -n "$(ns server)" address add 10.8.0.2/24 dev tun0
     ip -n "$(ns client)" route add 10.9.0.0/24 via 10.8.0.2
-    in_ns client timeout $((SECONDS_EACH + 60)) python3 "$FLOW" "$@" || echo 0
+    in_ns client timeout $((SECONDS_EACH + 60)) python3 "$FLOW" "$@" >"$NS_DIR/rate" || echo 0 >"$NS_DIR/rate"
     stop_pid "$link"
+    cat "$NS_DIR/rate"
 }
 
 # cell CONTROL LOSS RTT
@@ -96,6 +97,8 @@ print("| --- | --- | --- | --- | --- | --- | --- | --- |")
 shares = collections.defaultdict(list)
 for (control, loss, rtt), runs in cells.items():
     linux, sending, receiving = (statistics.median(column) for column in zip(*runs))
+    if not linux:
+        sys.exit(f"bench-linux.sh: Linux has sent nothing to Linux with {control}, {loss} % of loss, {rtt} ms")
     there, back = (statistics.median(run[way] / run[0] for run in runs if run[0]) for way in (1, 2))
     shares[control] += [there, back]
     print(f"| {control} | {loss} % | {rtt} ms | {linux:.1f} | {sending:.1f} | {there:.2f} | {receiving:.1f} | {back:.2f} |")

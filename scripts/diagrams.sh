@@ -22,7 +22,7 @@ SERVER=10.9.0.2
 CLIENT=10.9.0.1
 URL=http://$SERVER/healthz
 DIRECTORY=docs/diagrams
-mkdir -p "$DIRECTORY"
+as_caller mkdir -p "$DIRECTORY"
 
 # server NAME OPTION…: longwire serves in a namespace of its own, into a capture of its own.
 server() {
@@ -43,14 +43,15 @@ client() {
 # idle_client NAME PORT: asks once over HTTP/1.1 and says nothing more; ends when the server does.
 idle_client() {
     printf 'GET /healthz HTTP/1.1\r\nHost: %s\r\n\r\n' "$SERVER" >"$(scratch request)"
-    in_ns "$1" background "idle-$1" sh -c "exec timeout 90 nc -p $2 $SERVER 80 <$(scratch request)"
+    in_ns "$1" background "idle-$1" sh -c 'exec timeout 90 nc -p "$1" "$2" 80 <"$3"' \
+        sh "$2" "$SERVER" "$(scratch request)"
     IDLE_PID=$BACKGROUND_PID
 }
 
 # draw FILE NAME PORT CLIENT'S-NAME: the connection of one client port.
 draw() {
-    "$LONGWIRE" ladder "$(scratch "$2.pcapng")" --filter "$3" --name "$CLIENT=$4" --name "$SERVER=longwire" \
-        -o "$DIRECTORY/$1.svg"
+    "$LONGWIRE" ladder "$(scratch "$2.pcapng")" --filter "$3" --name "$CLIENT=$4" --name "$SERVER=longwire" |
+        as_caller tee "$DIRECTORY/$1.svg" >/dev/null
     echo "$DIRECTORY/$1.svg"
 }
 
