@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::handshake::listener_at;
 use super::tcp_input::Segment;
 use super::{Chunk, Stack};
-use crate::tcp::{CookieEnds, HalfOpen};
+use crate::tcp::{CookieEnds, EcnMode, HalfOpen};
 use crate::wire::{SeqNumber, TcpFlags};
 
 impl Stack {
@@ -58,7 +58,9 @@ impl Stack {
         };
         let open = self.open(&segment.tuple, None, options);
         let window = open.options.receive_buffer;
-        Some(HalfOpen::recalled(&ack, peer_mss, open.timestamp_offset, open.mss, window))
+        let mut half = HalfOpen::recalled(&ack, peer_mss, open.timestamp_offset, open.mss, window);
+        half.ecn &= self.env.config.tcp.ecn != EcnMode::Off; // the echo is the peer's to choose
+        Some(half)
     }
 }
 

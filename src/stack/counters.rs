@@ -179,8 +179,6 @@ group! {
     memory_limit,
     /// Dropped: SYNs over the limit on memory.
     memory_limit_syn,
-    /// Dropped: payloads over the limit on memory, for a connection with unread data.
-    memory_limit_payload,
     /// Refused: writes over the limit on memory, to a connection with unacknowledged data.
     memory_limit_write,
     /// Refused: connects without a free port.
@@ -252,6 +250,7 @@ fn connections(counters: &tcp::Counters) -> impl Iterator<Item = (&'static str, 
         bad_ack,
         out_of_order,
         reassembly_full,
+        memory_limit_payload,
         unexpected,
         path_mtu_reductions,
         path_mtu_black_holes,
@@ -283,6 +282,11 @@ fn connections(counters: &tcp::Counters) -> impl Iterator<Item = (&'static str, 
         ("tcp_bad_ack", "Dropped: acknowledgments of what was never sent, or too old.", bad_ack),
         ("tcp_out_of_order", "Out-of-order payloads kept.", out_of_order),
         ("tcp_reassembly_full", "Dropped: out-of-order payloads over the limit.", reassembly_full),
+        (
+            "tcp_memory_limit_payload",
+            "Dropped: payloads over the limit on memory, behind unread data or a gap.",
+            memory_limit_payload,
+        ),
         ("tcp_unexpected", "Dropped: segments without an ACK, or with a SYN out of place.", unexpected),
         (
             "tcp_path_mtu_reductions",

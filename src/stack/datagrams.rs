@@ -82,6 +82,11 @@ impl<O> Datagrams<O> {
         self.sending_bytes < MAX_BYTES
     }
 
+    /// Somebody asks whether there is room: without any, it is told once there is.
+    pub(super) fn expect_room(&mut self) {
+        self.blocked |= !self.is_writable();
+    }
+
     /// Queues a message to be sent.
     ///
     /// # Errors

@@ -16,8 +16,8 @@ pub(super) struct MemoryWatch {
 impl Stack {
     /// Bytes of the pool that are in use, and of the control blocks of what is open.
     ///
-    /// Over [`Config::max_memory`](super::Config::max_memory) no new socket and no handshake is taken; a connection that
-    /// holds unread data takes no more of it, and one that has unacknowledged data takes no more to send. So each goes on
+    /// Over [`Config::max_memory`](super::Config::max_memory) no new socket and no handshake is taken; a connection
+    /// takes no more behind unread data or a gap, and one that has unacknowledged data takes no more to send. So each goes on
     /// with what it has, and memory is given back. Every refusal is counted.
     pub fn memory(&self) -> usize {
         let blocks =

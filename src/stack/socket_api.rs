@@ -56,17 +56,27 @@ impl Stack {
         }
     }
 
-    /// What can be done with a socket now.
+    /// What can be done with a socket now. Whoever hears that there is no room to write gets an event once there is,
+    /// as after a write that gave `WouldBlock`.
     ///
     /// # Errors
     /// `StaleSocket`.
-    pub fn readiness(&self, id: SocketId) -> Result<Readiness, Error> {
+    pub fn readiness(&mut self, id: SocketId) -> Result<Readiness, Error> {
         let of_messages = |readable, writable| Readiness { readable, writable, ..Readiness::default() };
-        Ok(match &self.sockets.get(id).ok_or(Error::StaleSocket)?.socket {
-            Socket::Tcp(tcp) => tcp.readiness(),
+        Ok(match &mut self.sockets.get_mut(id).ok_or(Error::StaleSocket)?.socket {
+            Socket::Tcp(tcp) => {
+                tcp.connection.expect_room();
+                tcp.readiness()
+            }
             Socket::Listener(listener) => of_messages(!listener.accept_queue.is_empty(), false),
-            Socket::Udp(udp) => udp.readiness(),
-            Socket::Ping(ping) => of_messages(ping.queue.is_readable(), ping.queue.is_writable()),
+            Socket::Udp(udp) => {
+                udp.queue.expect_room();
+                udp.readiness()
+            }
+            Socket::Ping(ping) => {
+                ping.queue.expect_room();
+                of_messages(ping.queue.is_readable(), ping.queue.is_writable())
+            }
         })
     }
 

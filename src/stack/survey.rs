@@ -29,7 +29,7 @@ pub enum SocketState {
 }
 
 impl SocketState {
-    /// The name as RFC 9293 and `ss` write it.
+    /// The name as RFC 9293 writes it; `UNCONNECTED`, which is none of its states, for datagrams without a peer.
     pub const fn name(self) -> &'static str {
         match self {
             SocketState::Listen => "LISTEN",

@@ -28,6 +28,7 @@ impl Stack {
             received_at: arrival.meta.received_at,
             ecn: arrival.ip.ecn,
             gso_size: arrival.meta.gso_size,
+            ..SegmentMeta::default()
         };
         let segment = Segment { header, meta, tag: self.demux.tag_of_arrival(&tuple), tuple };
         match self.find_flow(segment.tag, &tuple) {
@@ -68,16 +69,11 @@ impl Stack {
 
     /// Hands a segment to its connection.
     pub(super) fn connection_input(&mut self, index: u32, segment: &Segment, payload: &mut Chunk) {
-        let out_of_memory = self.exceeds_memory();
+        let meta = SegmentMeta { out_of_memory: self.exceeds_memory(), ..segment.meta };
         let Some(entry) = self.sockets.at_mut(index) else { return };
         let Socket::Tcp(tcp) = &mut entry.socket else { return };
-        if out_of_memory && !payload.is_empty() && tcp.connection.holds_received() {
-            // As if the network had lost it: it comes again when there may be room.
-            self.env.counters.stack.memory_limit_payload += 1;
-            return;
-        }
         let mut cx = self.env.context();
-        let reset = tcp.connection.handle_segment(&mut cx, &segment.header, &segment.meta, payload);
+        let reset = tcp.connection.handle_segment(&mut cx, &segment.header, &meta, payload);
         if tcp.connection.output_can_wait() {
             self.output.mark_patient(index, &mut entry.output);
         } else {

@@ -110,6 +110,7 @@ impl Connection {
         if delivered.sacked > 0 {
             self.look_for_losses(cx, arrival.meta.received_at, delivered.sacked);
             self.regulate_recovery(delivered.sacked, false);
+            self.take_delivery(arrival.meta.received_at);
             self.undo_if_spurious(cx, arrival, delivered, false);
             self.arm_tail_probe(cx);
         }

@@ -47,6 +47,8 @@ pub struct Counters {
     pub out_of_order: u64,
     /// Out-of-order payloads dropped because the limit on bytes or ranges was reached.
     pub reassembly_full: u64,
+    /// Payloads dropped over the limit on memory, because there was unread data or a gap before them.
+    pub memory_limit_payload: u64,
     /// Segments dropped for missing an ACK, or carrying a SYN where none belongs.
     pub unexpected: u64,
     /// Segment sizes reduced because a router said that the path carries less (RFC 1191, RFC 8201).

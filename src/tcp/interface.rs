@@ -43,6 +43,8 @@ pub struct SegmentMeta {
     pub ecn: Ecn,
     /// The size of the segments merged into it, 0 if it is one.
     pub gso_size: u16,
+    /// Memory is short: its text is not taken if that would only add to what waits to be read.
+    pub out_of_memory: bool,
 }
 
 /// A segment to send. The caller fills in the ports.

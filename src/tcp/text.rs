@@ -21,6 +21,13 @@ impl Connection {
             self.fail(cx, Error::ConnectionAborted);
             return Step::Break(reset_for(arrival.header, arrival.payload.len()));
         }
+        if arrival.meta.out_of_memory && self.would_only_wait(arrival) {
+            // As if the network had lost it: it comes again when there may be room. What its header says counts.
+            cx.counters.memory_limit_payload += 1;
+            arrival.fin = false;
+            self.pending.ack = true;
+            return NEXT;
+        }
         let segment_size =
             if arrival.meta.gso_size > 0 { arrival.meta.gso_size } else { len.min(65_535) as u16 };
         self.rcv_mss = self.rcv_mss.max(segment_size.min(self.mss));
@@ -35,6 +42,13 @@ impl Connection {
         // Where a FIN is looked for: behind the payload that may have been taken over.
         arrival.seq = seq + len;
         NEXT
+    }
+
+    /// Whether nobody could read the text before something else is read, or arrives. What fills the gap before data out of
+    /// order is not of that kind: refusing it would leave that data, and its memory, waiting for ever.
+    fn would_only_wait(&self, arrival: &Arrival<'_>) -> bool {
+        let unread = self.incoming.as_ref().is_some_and(|incoming| !incoming.queue.is_empty());
+        unread || arrival.seq.gt(self.rcv_nxt)
     }
 
     /// In order: to the application, with what had waited for it. Says whether something had.

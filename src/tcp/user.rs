@@ -147,17 +147,19 @@ impl Connection {
         Ok(room)
     }
 
-    /// Whether it holds data that nobody has read yet, in order or not.
-    pub fn holds_received(&self) -> bool {
-        self.incoming.is_some()
-    }
-
     /// Makes an open connection with unacknowledged data wait for its acknowledgment before the next
     /// [`write`](Self::write): an event comes then. Whether it is such a one.
     pub fn block_write(&mut self) -> bool {
         let waits = self.state.can_send() && self.queued() > 0;
         self.write_blocked |= waits;
         waits
+    }
+
+    /// Somebody asks whether there is room to [`write`](Self::write): without any, an event comes once there is. A write
+    /// that took less than it was given has told nobody to wait, and may have taken the last of the room. (That the
+    /// handshake is complete is an event in any case.)
+    pub fn expect_room(&mut self) {
+        self.write_blocked |= self.state.is_synchronised() && !self.is_writable();
     }
 
     /// Bytes that [`write`](Self::write) would take now, were the connection open.

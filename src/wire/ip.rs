@@ -201,10 +201,15 @@ fn skip_extensions(mut next: u8, body: &[u8]) -> Result<Extensions, WireError> {
         let rest = &body[len..];
         let octets = match next {
             HOP_BY_HOP if len > 0 => return Err(WireError::Malformed), // 4.1: right behind the IPv6 header alone
-            // Type 0 is the source route that RFC 5095 forbids; others come to rest here only with segments left.
-            ROUTING => return Err(WireError::SourceRoute),
+            // 4.4: a route whose end is here says no more than the address; one that goes on is not ours to follow, and
+            // type 0 is the one that RFC 5095 forbids to follow.
+            ROUTING if rest.get(3).is_none_or(|&segments_left| segments_left > 0) => {
+                return Err(WireError::SourceRoute);
+            }
             FRAGMENT => 8,
-            HOP_BY_HOP | DESTINATION_OPTIONS => 8 + 8 * rest.get(1).map_or(0, |&units| usize::from(units)),
+            HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS => {
+                8 + 8 * rest.get(1).map_or(0, |&units| usize::from(units))
+            }
             AUTHENTICATION => 8 + 4 * rest.get(1).map_or(0, |&units| usize::from(units)), // RFC 4302 2.2
             protocol => return Ok(Extensions { protocol: Protocol(protocol), len, fragment: None }),
         };

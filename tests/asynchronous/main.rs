@@ -8,7 +8,7 @@ mod theirs;
 
 use std::future::{Future, poll_fn};
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -110,6 +110,35 @@ fn both_directions_of_a_connection_in_two_tasks_each() {
         let [at_client, at_server] = ends;
         assert!(at_client.await.unwrap() == noise(2, LEN));
         assert!(at_server.await.unwrap() == noise(1, LEN));
+    });
+}
+
+#[test]
+fn connecting_goes_on_behind_an_address_that_cannot_even_be_tried() {
+    on_both(async |client, server| {
+        let (_listener, address) = listen(&server);
+        let without_route = SocketAddr::from((Ipv6Addr::LOCALHOST, address.port()));
+        assert!(TcpStream::connect_on(&client, without_route).await.is_err());
+        let stream = TcpStream::connect_on(&client, &[without_route, address][..]).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), address);
+    });
+}
+
+#[test]
+fn writable_waits_for_room_behind_a_short_write() {
+    on_both(async |client, server| {
+        let (stream, accepted) = connect(&client, &server).await;
+        loop {
+            while stream.try_write(&[0; 65_521]).is_ok_and(|count| count == 65_521) {}
+            if timeout(SHORT, stream.writable()).await.is_err() {
+                break;
+            }
+        }
+        let reading = tokio::spawn(read_all(accepted));
+        stream.writable().await.unwrap();
+        assert!(stream.try_write(b"x").unwrap() > 0);
+        drop(stream);
+        assert!(reading.await.unwrap().len() > 65_521);
     });
 }
 

@@ -16,7 +16,7 @@ use crate::net::{self, Network};
 /// `tokio::net::TcpListener`, on a [`Network`]. Several tasks may accept from it.
 ///
 /// Servers that are generic over what they accept from take it behind a type of your own: for axum's see
-/// `examples/async/src/bin/axum.rs`.
+/// `examples/async/src/bin/axum-server.rs`.
 #[derive(Debug)]
 pub struct TcpListener {
     inner: net::TcpListener,

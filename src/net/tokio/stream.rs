@@ -1,7 +1,7 @@
 //! Connections.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -39,13 +39,18 @@ impl TcpStream {
     pub async fn connect_on(network: &Network, addresses: impl ToSocketAddrs) -> io::Result<TcpStream> {
         let mut last = None;
         for address in resolve(addresses).await? {
-            let stream = TcpStream::from_std(network.start_connect(address)?)?;
-            match stream.tasks.wait(Direction::Write, || stream.inner.check_open()).await {
-                Ok(()) => return Ok(stream),
+            match TcpStream::connect_to(network, address).await {
+                Ok(stream) => return Ok(stream),
                 Err(error) => last = Some(error),
             }
         }
         Err(last.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
+    }
+
+    async fn connect_to(network: &Network, address: SocketAddr) -> io::Result<TcpStream> {
+        let stream = TcpStream::from_std(network.start_connect(address)?)?;
+        stream.tasks.wait(Direction::Write, || stream.inner.check_open()).await?;
+        Ok(stream)
     }
 
     /// Reads what is there, at once.

@@ -117,6 +117,19 @@ fn a_stack_without_timestamps_takes_none_from_a_cookie() {
     assert!(!host.stack.info(id).unwrap().timestamps);
 }
 
+#[test]
+fn a_stack_without_ecn_takes_none_from_a_cookie() {
+    let (mut host, listener) = flooded_with(|config| config.tcp.ecn = crate::tcp::EcnMode::Off);
+    let (syn_ack, mut ack) = shake(&mut host, rich(), TcpFlags::ECE | TcpFlags::CWR);
+    assert!(!syn_ack.has(TcpFlags::ECE));
+    let all = |echoed: Timestamps| Timestamps { echo: echoed.echo | 0x3f, ..echoed };
+    ack.options.timestamps = ack.options.timestamps.map(all);
+    host.receive(&tcp(client(), server(), ack, b""));
+    let (id, _) = host.stack.accept(listener).unwrap();
+    let info = host.stack.info(id).unwrap();
+    assert!(info.sack && !info.ecn);
+}
+
 /// The echo is up to 127 ms older than the SYN-ACK.
 #[test]
 fn a_cookie_gives_no_round_trip_time() {

@@ -94,3 +94,20 @@ fn room_is_told_to_a_writer_that_found_none() {
     assert!(kinds(&mut pair.client, c).writable);
     assert!(pair.client.stack.write(c, b"x").is_ok());
 }
+
+/// A write that takes less than it was given is no refusal, but may leave no room: asking for it is to wait for it.
+#[test]
+fn room_is_told_to_who_asked_for_it_after_a_short_write() {
+    let mut pair = Pair::new();
+    let listener = pair.server.stack.listen(at("10.0.0.1", 80), ListenOptions::default()).unwrap();
+    let (c, s) = pair.connect(listener);
+    pair.client.events();
+    while pair.client.stack.write(c, &[0; 65_521]) == Ok(65_521) {}
+    assert!(!pair.client.stack.readiness(c).unwrap().writable);
+    pair.exchange();
+    while !pair.server.read_all(s).is_empty() {
+        pair.wait(Duration::from_millis(50));
+    }
+    assert!(kinds(&mut pair.client, c).writable);
+    assert!(pair.client.stack.readiness(c).unwrap().writable);
+}

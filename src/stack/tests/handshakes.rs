@@ -121,16 +121,20 @@ fn rfc_6946_4_an_atomic_fragment_is_a_packet_like_any_other() {
 }
 
 #[test]
-fn rfc_5095_2_routing_headers_are_dropped() {
-    let mut host = Host::new();
-    let plain = tcp(at("fd00::2", 99), at("fd00::1", 81), header(1, 0, TcpFlags::SYN), b"");
-    let bytes = with_inserted(plain, &[6, 0, 0, 1, 0, 0, 0, 0], |bytes| {
-        bytes[5] += 8;
-        bytes[6] = 43;
-    });
-    host.receive(&bytes);
-    host.output_nothing();
-    assert_eq!(host.stack.counters().ip.source_route, 1);
+fn rfc_8200_4_4_a_routing_header_at_its_end_is_skipped_and_one_that_goes_on_is_dropped() {
+    for (kind, segments_left, dropped) in [(0, 0, 0), (0, 1, 1), (4, 0, 0), (4, 2, 1), (253, 0, 0)] {
+        let mut host = Host::new();
+        let plain = tcp(at("fd00::2", 99), at("fd00::1", 81), header(1, 0, TcpFlags::SYN), b"");
+        let address = [0; 16];
+        let routing = [&[6, 2, kind, segments_left, 0, 0, 0, 0], &address[..]].concat();
+        let bytes = with_inserted(plain, &routing, |bytes| {
+            bytes[5] += 24;
+            bytes[6] = 43;
+        });
+        host.receive(&bytes);
+        assert_eq!(host.stack.counters().ip.source_route, dropped, "type {kind}, {segments_left} left");
+        assert_eq!(host.output().len(), 1 - dropped as usize);
+    }
 }
 
 #[test]

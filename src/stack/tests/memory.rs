@@ -33,7 +33,7 @@ impl Tight {
         for _ in 0..200 {
             let _ = tight.client.stack.write(tight.ours, &[7; 16 * 1024]);
             tight.run(2);
-            if tight.server.stack.counters().stack.memory_limit_payload > 0 {
+            if tight.server.stack.counters().tcp.memory_limit_payload > 0 {
                 break;
             }
         }

@@ -131,6 +131,18 @@ fn a_full_send_queue_blocks_and_an_event_says_when_it_does_not() {
     assert!(matches!(host.events()[..], [Event { socket, kinds }] if socket == id && kinds.writable));
 }
 
+/// The last datagram that fits is taken, and leaves no room: asking for it is to wait for it.
+#[test]
+fn an_event_tells_of_room_to_who_asked_for_it() {
+    let mut host = Host::new();
+    let id = host.stack.udp_bind(at("10.0.0.1", 7)).unwrap();
+    while host.stack.readiness(id).unwrap().writable {
+        host.stack.udp_send_to(id, &[0; 1_000], at("10.0.0.2", 9)).unwrap();
+    }
+    assert!(!host.output().is_empty());
+    assert!(matches!(host.events()[..], [Event { socket, kinds }] if socket == id && kinds.writable));
+}
+
 #[test]
 fn what_was_sent_before_close_still_goes_out() {
     let mut host = Host::new();

@@ -156,3 +156,47 @@ fn a_hostile_sender_of_one_byte_holes_is_bounded() {
     rig.send(ack(1, 1), b"ab");
     assert_eq!(rig.read().unwrap(), b"abx");
 }
+
+impl Rig {
+    /// A segment of the peer's arrives while memory is short.
+    #[track_caller]
+    fn send_out_of_memory(&mut self, header: TcpHeader, payload: &[u8]) {
+        let meta = SegmentMeta { received_at: self.now, out_of_memory: true, ..SegmentMeta::default() };
+        let mut chunk = Chunk::copy_of(payload);
+        let reset = self.with(|connection, cx| connection.handle_segment(cx, &header, &meta, &mut chunk));
+        assert_eq!(reset, None);
+        self.transmit();
+    }
+}
+
+#[test]
+fn out_of_memory_a_gap_is_filled_all_the_same() {
+    let mut rig = Rig::established_with_sack();
+    rig.send(ack(6, 1), b"behind");
+    rig.recv_ack(1);
+    rig.send_out_of_memory(ack(12, 1), b"more");
+    assert_eq!(rig.recv_ack(1).sack(), [(6, 12)], "what would only wait is refused");
+    rig.send_out_of_memory(ack(1, 1), b"first");
+    rig.recv_ack(12);
+    assert_eq!(rig.read().unwrap(), b"firstbehind");
+    assert_eq!(rig.counters.memory_limit_payload, 1);
+}
+
+#[test]
+fn out_of_memory_what_rides_on_refused_data_counts() {
+    let mut rig = Rig::established();
+    rig.send(ack(1, 1), b"unread");
+    rig.recv_ack(7);
+    rig.write(100);
+    rig.recv_data(1, 100);
+    let last = window(segment(7, 101, FIN | ACK), 1_234);
+    rig.send_out_of_memory(last, b"refused");
+    rig.recv_ack(7);
+    assert_eq!((rig.info().in_flight, rig.info().snd_wnd), (0, 1_234));
+    assert_eq!(rig.connection.state(), State::Established, "its FIN was refused with it");
+    assert_eq!(rig.read().unwrap(), b"unread");
+    rig.send_out_of_memory(last, b"refused");
+    assert_eq!(rig.read().unwrap(), b"refused");
+    assert_eq!(rig.connection.state(), State::CloseWait);
+    assert_eq!(rig.counters.memory_limit_payload, 1);
+}

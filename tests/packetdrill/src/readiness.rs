@@ -2,9 +2,9 @@
 
 use std::ffi::c_int;
 
-use longwire::stack::State;
+use longwire::stack::{SocketId, State};
 
-use crate::descriptors::{Role, Socket};
+use crate::descriptors::Role;
 use crate::errno::Result;
 use crate::world::World;
 
@@ -19,7 +19,7 @@ impl World {
     ///
     /// # Errors
     /// As for [`socket`](crate::descriptors::Descriptors::socket).
-    pub(crate) fn events(&self, fd: c_int) -> Result<u32> {
+    pub(crate) fn events(&mut self, fd: c_int) -> Result<u32> {
         let socket = self.descriptors.socket(fd)?;
         Ok(match socket.role {
             Role::Fresh(_) => OUT | HUP,
@@ -30,17 +30,15 @@ impl World {
                     0
                 }
             }
-            Role::Connection(_) => self.connection_events(socket)?,
+            Role::Connection(_) => self.connection_events(fd)?,
         })
     }
 
-    fn connection_events(&self, socket: &Socket) -> Result<u32> {
-        let id = socket.connection()?;
+    fn connection_events(&mut self, fd: c_int) -> Result<u32> {
+        let id = self.descriptors.socket(fd)?.connection()?;
         let readiness = self.stack.readiness(id)?;
-        let peer_done = matches!(
-            self.stack.info(id)?.state,
-            State::CloseWait | State::LastAck | State::Closing | State::TimeWait | State::Closed
-        );
+        let socket = self.descriptors.socket(fd)?;
+        let peer_done = self.is_peer_done(id)?;
         let mut events = 0;
         for (holds, bits) in [
             (readiness.readable, IN),
@@ -54,5 +52,13 @@ impl World {
             }
         }
         Ok(events)
+    }
+
+    /// Whether the peer has sent all that it will.
+    pub(crate) fn is_peer_done(&self, id: SocketId) -> Result<bool> {
+        Ok(matches!(
+            self.stack.info(id)?.state,
+            State::CloseWait | State::LastAck | State::Closing | State::TimeWait | State::Closed
+        ))
     }
 }

@@ -69,7 +69,7 @@ impl World {
         }
         let id = socket.connection()?;
         let count = self.stack.info(id)?.receive_queue;
-        let ended = count == 0 && self.stack.readiness(id)?.readable;
+        let ended = count == 0 && self.is_peer_done(id)?;
         Ok(Some(if ended { 1 } else { c_int::try_from(count).unwrap_or(c_int::MAX) }))
     }
 
