@@ -17,6 +17,7 @@ fn router() -> Router {
         .get("/large", |_| ::http::Response::new(pattern(3_000_000).into()))
         .get("/panic", |_| panic!("as the test wants it"))
         .stream(::http::Method::GET, "/later", |_| Later::default())
+        .stream(::http::Method::GET, "/never", |_| Never)
         .stream(::http::Method::POST, "/echo", |_| {
             crate::http::Buffered::new(1_000_000, |request: ::http::Request<Vec<u8>>| {
                 ::http::Response::new(request.into_body().into())
@@ -40,6 +41,15 @@ impl Handler for Later {
             wait(Duration::from_millis(50));
             waker.wake();
         });
+        Poll::Pending
+    }
+}
+
+/// Never answers, and is woken by nobody.
+struct Never;
+
+impl Handler for Never {
+    fn poll_response(&mut self, _cx: &mut Context<'_>, _budget: usize) -> Poll<Step> {
         Poll::Pending
     }
 }
@@ -110,6 +120,30 @@ fn shutdown_finishes_what_is_in_flight_and_cuts_what_takes_too_long() {
     assert_eq!(serving.stats.count(Reason::Shutdown), 3);
 }
 
+#[test]
+fn a_handler_that_never_answers_holds_nobody_up() {
+    let serving = start(|_| {});
+    let asked = |number| {
+        let mut client = connect(&serving.world);
+        client.send("GET /never HTTP/1.1\r\nHost: a\r\n\r\n");
+        eventually("it is asked", || {
+            serving.stats.counters().any(|(name, _, value)| name == "requests" && value == number)
+        });
+        client
+    };
+    let gone = asked(1);
+    gone.stream.set_reset_on_drop(true);
+    drop(gone);
+    eventually("the thread of one that has gone ends", || serving.stats.connections() == 0);
+    assert_eq!(serving.stats.count(Reason::TransportFailed), 1);
+    let mut stuck = asked(2);
+    assert_eq!(serving.server.shutdown(Duration::from_millis(50)).cut, 1);
+    let error = stuck.stream.read(&mut [0]).expect_err("it was reset");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    eventually("its thread ends", || serving.stats.connections() == 0);
+    serving.thread.join().unwrap();
+}
+
 fn connect(world: &World) -> Client {
     let stream = world.clients.connect(address(8080)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -142,11 +176,7 @@ fn long_and_short_connections() {
 
 #[test]
 fn wakers_panics_limits() {
-    let serving = start(|config| {
-        config.http.header_timeout = Duration::from_millis(100);
-        config.http.linger_timeout = Duration::from_millis(100);
-        config.max_connections = 2;
-    });
+    let serving = start(|config| config.max_connections = 2);
     let world = &serving.world;
     let mut client = connect(world);
     client.send("GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -156,13 +186,26 @@ fn wakers_panics_limits() {
     assert_eq!(broken.answer().status(), 500);
     drop(broken);
     eventually("it is gone", || serving.stats.connections() == 1);
-    let mut slow = connect(world);
-    slow.send("GET / HT");
+    let second = connect(world);
+    eventually("it is there", || serving.stats.connections() == 2);
     assert_eq!(connect(world).answer().status(), 503);
-    assert_eq!(slow.answer().status(), 408);
-    for reason in [Reason::HandlerPanic, Reason::Overload, Reason::HeaderTimeout] {
+    for reason in [Reason::HandlerPanic, Reason::Overload] {
         eventually("it is counted", || serving.stats.count(reason) == 1);
     }
+    drop(second);
+    serving.end();
+}
+
+#[test]
+fn a_head_that_does_not_come_is_408() {
+    let serving = start(|config| {
+        config.http.header_timeout = Duration::from_millis(100);
+        config.http.linger_timeout = Duration::from_millis(100);
+    });
+    let mut slow = connect(&serving.world);
+    slow.send("GET / HT");
+    assert_eq!(slow.answer().status(), 408);
+    eventually("it is counted", || serving.stats.count(Reason::HeaderTimeout) == 1);
     serving.end();
 }
 
@@ -211,20 +254,26 @@ fn when_it_is_crowded_the_longest_idle_thread_ends() {
 
 #[test]
 fn too_many_requests_of_one_client_are_429_in_both_forms() {
-    let few = std::num::NonZeroU32::new(2);
+    let few = std::num::NonZeroU32::new(1);
     let serving = start(|config| config.request_rate = few);
     let event_driven = World::new(|config| config.request_rate = few);
-    for (mut client, path) in [(connect(&serving.world), "/whoami"), (event_driven.connect(), "/healthz")] {
-        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").repeat(4));
-        let answers: Vec<Answer> = (0..4).map(|_| client.answer()).collect();
-        assert_eq!(answers.iter().map(Answer::status).collect::<Vec<_>>(), [200, 200, 429, 429], "{path}");
-        assert_eq!((answers[3].field("retry-after"), answers[3].field("connection")), (Some("1"), None));
+    let forms = [
+        (connect(&serving.world), "/whoami", &*serving.stats),
+        (event_driven.connect(), "/healthz", event_driven.server.stats()),
+    ];
+    for (mut client, path, stats) in forms {
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").repeat(8));
+        let answers: Vec<Answer> = (0..8).map(|_| client.answer()).collect();
+        assert_eq!(answers[0].status(), 200, "{path}");
+        // Where this machine stalls for a second, one of the others is let through as well.
+        let (refused, taken): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status() == 429);
+        assert!(!refused.is_empty() && taken.iter().all(|answer| answer.status() == 200), "{path}");
+        assert_eq!((refused[0].field("retry-after"), refused[0].field("connection")), (Some("1"), None));
+        let throttled = stats.counters().find(|(name, ..)| *name == "throttled").expect("it is there").2;
+        assert_eq!(throttled, refused.len() as u64, "{path}");
         wait(Duration::from_millis(1_100));
         client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
         assert_eq!(client.answer().status(), 200, "the connection is still good");
-    }
-    for stats in [&*serving.stats, event_driven.server.stats()] {
-        assert!(stats.counters().any(|(name, _, value)| name == "throttled" && value == 2));
     }
     serving.end();
 }

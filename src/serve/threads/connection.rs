@@ -16,6 +16,8 @@ use crate::net::{Chunk, TcpStream};
 
 /// How long a thread reads at most while a handler that may be woken has not answered.
 const GLANCE: Duration = Duration::from_millis(10);
+/// How often a thread looks up that waits for its handler alone.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// How often a connection that is to be closed is asked whether everything has been acknowledged.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -73,7 +75,7 @@ impl<'a> Connection<'a> {
                         let _ = self.stream.shutdown(Shutdown::Write);
                     }
                 }
-                Transport::Close => return self.close(),
+                Transport::Close => return self.close(crowd),
                 Transport::Abort => return self.stream.set_reset_on_drop(true),
             }
             let is_idle = self.session.connection().is_idle();
@@ -151,9 +153,10 @@ impl<'a> Connection<'a> {
             return None;
         }
         if !self.session.connection().wants_input() {
-            match left {
-                Some(left) => thread::park_timeout(left),
-                None => thread::park(),
+            // Neither the end of the server nor that of the client rings the bell.
+            thread::park_timeout(left.map_or(LOOK_INTERVAL, |left| left.min(LOOK_INTERVAL)));
+            if self.session.connection().wants_answer() && self.stream.peer_addr().is_err() {
+                self.session.connection_mut().transport_failed();
             }
             return None;
         }
@@ -200,8 +203,9 @@ impl<'a> Connection<'a> {
     }
 
     /// Lets the stream go once everything is acknowledged: closed before that, it would be reset by whatever the
-    /// client still sends, and the answer lost. A client that takes nothing any more is reset.
-    fn close(self) {
+    /// client still sends, and the answer lost. A client that takes nothing any more is reset, and so is one that has
+    /// not taken it all when the server's time is over.
+    fn close(self, crowd: &Crowd) {
         let _ = self.stream.shutdown(Shutdown::Write);
         let _ = self.stream.set_read_timeout(Some(DRAIN_INTERVAL));
         let patience = self.session.connection().config().send_timeout;
@@ -210,6 +214,9 @@ impl<'a> Connection<'a> {
             let left = self.stream.info().map_or(0, |info| info.send_queue);
             if left == 0 {
                 return;
+            }
+            if crowd.is_cutting() {
+                return self.stream.set_reset_on_drop(true);
             }
             if left < least {
                 (least, since) = (left, self.clock.now());
