@@ -1,6 +1,7 @@
 //! Request heads (RFC 9112 3), read and written.
 
 use std::mem::MaybeUninit;
+use std::net::Ipv6Addr;
 
 use ::http::header::{EXPECT, HOST};
 use ::http::uri::Authority;
@@ -135,8 +136,18 @@ fn check_host(version: Version, headers: &HeaderMap) -> Result<(), BadMessage> {
 /// a trap for whoever reads it, and has no place here.
 fn is_plain_host(authority: &Authority) -> bool {
     let (all, host) = (authority.as_str(), authority.host());
-    let port = all.strip_prefix(host).map(|rest| rest.strip_prefix(':').unwrap_or(rest));
-    !host.is_empty() && port.is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
+    let Some(rest) = all.strip_prefix(host) else { return false };
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    is_host(host) && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
+}
+
+/// RFC 3986 3.2.2: brackets stand around an IPv6 address, and nowhere else. The address of a version to come
+/// (`IPvFuture`) is refused: there is none.
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|inside| inside.parse::<Ipv6Addr>().is_ok()),
+        None => !host.is_empty() && !host.contains(['[', ']']),
+    }
 }
 
 #[cfg(test)]
@@ -190,6 +201,8 @@ mod tests {
             "GET /%2",
             "GET /%zz",
             "GET http://h:x/",
+            "GET http://[::1]80/",
+            "GET http://[zz]/",
         ] {
             assert_eq!(uri(bad), Err(BadMessage::Target), "{bad}");
         }
@@ -229,6 +242,10 @@ mod tests {
         assert_eq!(error("GET / HTTP/1.1\r\nHost: u@a\r\n\r\n"), Some(BadMessage::Host));
         assert_eq!(error("GET / HTTP/1.1\r\nHost: a, b\r\n\r\n"), Some(BadMessage::Host));
         assert_eq!(error("GET / HTTP/1.1\r\nHost: a:b\r\n\r\n"), Some(BadMessage::Host));
+        for host in ["[::1]80", "a[b]", "[zz]", "[]", "[::1", "[v1.a]"] {
+            let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            assert_eq!(error(&head), Some(BadMessage::Host), "{host}");
+        }
         for host in ["", "a", "a:80", "a:", "10.9.0.2", "[fd09::2]", "[fd09::2]:80"] {
             assert_eq!(error(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")), None, "{host}");
         }
