@@ -263,6 +263,8 @@ impl Connection {
         let mut events = Events::with_capacity(1);
         let mut since = self.now();
         loop {
+            // Also where there is always room for more: the exchange as a whole has its limit.
+            let left = limits.left(self.now(), since)?;
             match self.stream.read_chunk() {
                 Ok(Some(chunk)) => {
                     self.input = chunk;
@@ -278,7 +280,6 @@ impl Connection {
                 SentSome::TheRest => return Ok(None),
                 SentSome::Part => since = self.now(),
                 SentSome::Nothing => {
-                    let left = limits.left(self.now(), since)?;
                     poller.poll(&mut events, left).map_err(Error::Receive)?;
                 }
             }

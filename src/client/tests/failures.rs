@@ -68,6 +68,26 @@ fn the_whole_takes_too_long() {
 }
 
 #[test]
+fn the_whole_takes_too_long_with_an_upload_that_never_ends() {
+    let setup = Setup::new(|config| config.timeout = Some(10 * BRIEF));
+    let listener = setup.listener.try_clone().unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        read_head(&mut stream);
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n").unwrap();
+        // Until the client is stuck, and sees the answer.
+        thread::park_timeout(5 * BRIEF);
+        let now = || stream.network().shared().now();
+        let (began, mut buffer) = (now(), [0; 64 * 1024]);
+        while now() - began < 100 * BRIEF && matches!((&stream).read(&mut buffer), Ok(1..)) {}
+    });
+    let endless = RequestBody::Stream { reader: Box::new(io::repeat(7)), length: None };
+    let error = taken(setup.client.post(URL, endless)).unwrap_err();
+    assert!(matches!(error, Error::Timeout { .. }), "{error}");
+    server.join().unwrap();
+}
+
+#[test]
 fn an_answer_that_stops_moving_is_left() {
     for answer in ["HTTP/1.1 200 OK\r\nContent-", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"] {
         let setup = Setup::new(|config| config.stall_timeout = Some(BRIEF));
