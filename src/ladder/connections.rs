@@ -60,11 +60,12 @@ impl FromStr for Filter {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Filter, String> {
-        if let Ok(port) = text.trim_start_matches(':').parse() {
-            return Ok(Filter { address: None, port: Some(port) });
-        }
+        // First, because "::1" is an address, and not a port behind colons.
         if let Ok(address) = text.parse() {
             return Ok(Filter { address: Some(address), port: None });
+        }
+        if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse() {
+            return Ok(Filter { address: None, port: Some(port) });
         }
         match text.parse::<SocketAddr>() {
             Ok(end) => Ok(Filter { address: Some(end.ip()), port: Some(end.port()) }),

@@ -231,5 +231,8 @@ fn connections_are_chosen_by_number_and_by_end() {
     assert_eq!(chosen(&[], &["41002", "10.9.0.1:41003"], 9), (vec![2, 3], 0));
     assert_eq!(chosen(&[2], &["10.9.0.2"], 9), (vec![2], 0));
     assert_eq!(chosen(&[], &["10.9.0.3", ":81", "[fd09::1]:80", "fd09::1"], 9), (vec![], 0));
+    let takes = |filter: &str, end: &str| filter.parse::<Filter>().unwrap().fits(end.parse().unwrap());
+    assert!(takes("::1", "[::1]:80") && !takes("::1", "10.9.0.2:1"), "an address, and no port");
+    assert!(takes(":80", "10.9.0.2:80") && "::80x".parse::<Filter>().is_err());
     assert!("localhost".parse::<Filter>().unwrap_err().contains("10.9.0.2:80"));
 }
