@@ -18,8 +18,9 @@ const SYSTEM_DIRECTORY: &str = "/run/longwire";
 /// The directory of an ordinary user's, below `$XDG_RUNTIME_DIR`.
 const USER_DIRECTORY: &str = "longwire";
 
-/// Everybody may put a socket there, and take away their own only: the user that a process becomes removes it.
-const SHARED_MODE: u32 = 0o1777;
+/// Everybody may look for a socket there, and only root puts one there: nobody can plant one that root then asks. A
+/// process that has become another user leaves its socket behind, and the next of that name replaces it.
+const SYSTEM_MODE: u32 = 0o755;
 
 /// Opens the control socket of `interface` at `path`, or in its usual place. Not to have the usual one is no reason not
 /// to run: the log says why.
@@ -74,10 +75,10 @@ fn socket_in(directory: &Path, interface: &str) -> PathBuf {
 
 /// Makes the directory if it is not there; one that is keeps what it is.
 fn make(directory: &Path) -> Result<(), String> {
-    let shared = directory == Path::new(SYSTEM_DIRECTORY);
-    let made = DirBuilder::new().mode(0o700).create(directory).and_then(|()| match shared {
+    let system = directory == Path::new(SYSTEM_DIRECTORY);
+    let made = DirBuilder::new().mode(0o700).create(directory).and_then(|()| match system {
         // Not by the mode above, which the umask narrows.
-        true => fs::set_permissions(directory, fs::Permissions::from_mode(SHARED_MODE)),
+        true => fs::set_permissions(directory, fs::Permissions::from_mode(SYSTEM_MODE)),
         false => Ok(()),
     });
     match made {

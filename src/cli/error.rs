@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use super::output;
+
 /// The exit status of whatever has none of its own.
 const GENERAL: u8 = 1;
 
@@ -23,9 +25,9 @@ impl Failure {
 
     /// A failure with a status of its own.
     pub(super) fn with_status(status: u8, message: impl fmt::Display) -> Self {
-        // Errors of the system or of a peer may bring line ends along.
+        // Errors of the system or of a peer, and names of files, may bring line ends along, and what steers a terminal.
         let message = message.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-        Failure { message: Some(message), status }
+        Failure { message: Some(output::plain(&message)), status }
     }
 
     /// Standard output failed. A reader that has seen enough, such as `head`, is no error.
@@ -71,6 +73,7 @@ mod tests {
     fn a_failure_is_one_line() {
         let failure = Failure::new("lw0: no\n  such thing\r\n").with_hint(Some("make one".into()));
         assert_eq!(failure.message(), Some("lw0: no such thing: make one"));
+        assert_eq!(Failure::new("a\x1b[2Jb\u{9b}c").message(), Some("a?[2Jb?c"));
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -84,8 +83,9 @@ fn look(directories: &[PathBuf]) -> Found {
     let mut paths: Vec<_> = entries.map(|entry| entry.path()).filter(|path| is_socket_name(path)).collect();
     paths.sort();
     for path in paths {
-        match UnixStream::connect(&path) {
+        match control::connect(&path) {
             Ok(_) => found.alive.push(path),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => found.alive.push(path),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => found.denied.push(path),
             Err(_) => {}
         }

@@ -31,6 +31,8 @@ impl MetricsCommand {
         let mut out = output::stdout()?;
         for line in instance.ask(&Question::Metrics)? {
             if let Line::Metrics(text) = line.map_err(|error| instance.explain(&error))? {
+                // Whoever has the socket may have written it, and standard output may be a terminal.
+                let text: String = text.lines().map(|line| output::plain(line) + "\n").collect();
                 out.write_all(text.as_bytes()).map_err(|error| Failure::from_output(&error))?;
             }
         }

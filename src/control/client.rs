@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Line, Question};
+use super::{Line, Question, connect};
 
 /// How long the other end may be silent.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -19,7 +19,7 @@ const MAX_LINE: u64 = 4 * 1024 * 1024;
 /// # Errors
 /// Nobody is there, or we may not ask.
 pub fn ask(path: &Path, question: &Question) -> Result<Answer, AskError> {
-    let mut stream = UnixStream::connect(path).map_err(AskError::of_connecting)?;
+    let mut stream = connect(path).map_err(AskError::of_connecting)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(AskError::Connection)?;
     stream.set_write_timeout(Some(PATIENCE)).map_err(AskError::Connection)?;
     let mut text = serde_json::to_vec(question).map_err(|error| AskError::Nonsense(error.to_string()))?;

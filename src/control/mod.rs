@@ -46,4 +46,5 @@ pub use metrics::{MetricSource, Metrics, stack_metrics};
 pub use protocol::{Greeting, Line, Question, SocketQuestion};
 pub use report::{SocketReport, TcpReport, TimerReport};
 pub use service::{Service, Sources};
+pub(crate) use socket::connect;
 pub use socket::{BindError, ControlSocket};

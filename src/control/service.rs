@@ -17,6 +17,9 @@ const MAX_ASKERS: usize = 8;
 /// Most connections accepted in a turn.
 const ACCEPTS: usize = 16;
 
+/// Time until accepting is tried again where the system refuses it.
+const ACCEPT_RETRY: Duration = Duration::from_secs(1);
+
 /// Time between two looks at the descriptors, where a busy loop turns more often than that: with nobody there, and
 /// while somebody is being answered.
 const LOOK_INTERVALS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(1));
@@ -36,7 +39,8 @@ pub struct Service {
     look_is_due: bool,
     /// Some asker can go on at once.
     busy: bool,
-    accepting_failed: bool,
+    /// Accepting failed, and is tried again then: nothing tells when there are descriptors again.
+    accept_at: Option<Instant>,
 }
 
 impl Service {
@@ -60,7 +64,7 @@ impl Service {
             looked_at: None,
             look_is_due: false,
             busy: false,
-            accepting_failed: false,
+            accept_at: None,
         })
     }
 
@@ -85,20 +89,22 @@ impl Service {
         self.looked_at.map(|at| at + interval)
     }
 
-    fn accept(&mut self, now: Instant) {
+    /// Whether more may be waiting: their arrival is told once only.
+    fn accept(&mut self, now: Instant) -> bool {
+        let has_failed = self.accept_at.take().is_some();
         for _ in 0..ACCEPTS {
             let stream = match self.socket.listener().accept() {
                 Ok((stream, _)) => stream,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {
                     let trouble = error.kind() != io::ErrorKind::WouldBlock;
-                    if trouble && !std::mem::replace(&mut self.accepting_failed, true) {
+                    self.accept_at = trouble.then_some(now + ACCEPT_RETRY);
+                    if trouble && !has_failed {
                         log::warn!("the control socket accepts nobody: {error}");
                     }
-                    return;
+                    return false;
                 }
             };
-            self.accepting_failed = false;
             let admitted = Asker::new(stream, now).and_then(|asker| {
                 self.wakes.register(&mut SourceFd(&asker.descriptor()))?;
                 Ok(asker)
@@ -114,6 +120,7 @@ impl Service {
                 Err(error) => log::debug!("an asker cannot be served: {error}"),
             }
         }
+        true
     }
 }
 
@@ -122,9 +129,8 @@ impl Application for Service {
         if !self.is_time_to_look(now) {
             return;
         }
-        self.accept(now);
+        let mut busy = self.accept(now);
         let Service { askers, greeting, sources, .. } = self;
-        let mut busy = false;
         askers.retain_mut(|asker| match asker.step(stack, greeting, sources, now) {
             Progress::More => {
                 busy = true;
@@ -144,7 +150,7 @@ impl Application for Service {
         }
         let look = self.next_look().filter(|_| self.look_is_due);
         let patience = self.askers.iter().map(Asker::deadline).min();
-        look.into_iter().chain(patience).min()
+        look.into_iter().chain(patience).chain(self.accept_at).min()
     }
 }
 

@@ -3,11 +3,14 @@
 use std::fmt;
 use std::fs::{self, Metadata};
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use nix::sys::stat::{Mode, umask};
+use nix::errno::Errno;
+use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
+use nix::sys::stat::{Mode, fchmod};
 
 /// A bound control socket: mode 0600, and gone from the file system once it is dropped.
 #[derive(Debug)]
@@ -56,9 +59,6 @@ pub enum BindError {
 impl ControlSocket {
     /// Binds a socket at `path`, whose directory has to exist. One that nobody listens at any more is replaced.
     ///
-    /// The file's mode comes from the process's umask, which is narrowed meanwhile: what other threads create at this
-    /// very moment is private, too.
-    ///
     /// # Errors
     /// Another process answers there, something else is in the way, or what the system says.
     pub fn bind(path: &Path) -> Result<ControlSocket, BindError> {
@@ -70,8 +70,11 @@ impl ControlSocket {
                 if !kind.is_socket() {
                     return Err(BindError::NoSocket { path: at() });
                 }
-                match UnixStream::connect(path) {
+                match connect(path) {
                     Ok(_) => return Err(BindError::Alive { path: at() }),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        return Err(BindError::Alive { path: at() });
+                    }
                     Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                     Err(error) => return Err(failed(error)),
                 }
@@ -105,10 +108,33 @@ impl ControlSocket {
 }
 
 fn bind_privately(path: &Path) -> io::Result<UnixListener> {
-    let before = umask(Mode::from_bits_truncate(0o177));
-    let result = UnixListener::bind(path);
-    umask(before);
-    result
+    let (socket, address) = (stream_socket(SockFlag::SOCK_CLOEXEC)?, UnixAddr::new(path)?);
+    // The file takes the mode that the socket has when it is bound, so that there is no moment at which others may ask.
+    fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    socket::bind(socket.as_raw_fd(), &address)?;
+    socket::listen(&socket, Backlog::MAXALLOWABLE)?;
+    Ok(UnixListener::from(socket))
+}
+
+/// Connects to the control socket at `path` without waiting until it is accepted: whoever put it there may never do so.
+///
+/// # Errors
+/// `WouldBlock`: somebody has it, and too many wait there already. Otherwise what the system says.
+pub(crate) fn connect(path: &Path) -> io::Result<UnixStream> {
+    let socket = stream_socket(SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK)?;
+    match socket::connect(socket.as_raw_fd(), &UnixAddr::new(path)?) {
+        Err(Errno::EAGAIN) => {
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, "too many are waiting there: try again"));
+        }
+        result => result?,
+    }
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
+fn stream_socket(flags: SockFlag) -> nix::Result<OwnedFd> {
+    socket::socket(AddressFamily::Unix, SockType::Stream, flags, None)
 }
 
 fn identity(metadata: &Metadata) -> (u64, u64) {

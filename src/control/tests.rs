@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use nix::sys::socket::{Backlog, listen};
+
 use super::asker::{Asker, Progress};
 use super::*;
-use crate::driver::Instant;
+use crate::driver::{Application, Instant};
 use crate::net::Network;
 
 /// A directory of this test alone, gone at its end.
@@ -238,6 +240,34 @@ fn those_over_the_limit_are_told_so() {
     drop(silent);
     let answered = || matches!(ask(&path, &Question::Metrics).unwrap().next(), Some(Ok(Line::Greeting(_))));
     assert!((0..100).any(|_| answered()), "their places are free again");
+}
+
+#[test]
+fn who_comes_among_many_is_not_forgotten() {
+    let asked = Asked::new();
+    let path = asked.scratch.0.join("another.sock");
+    let socket = ControlSocket::bind(&path).unwrap();
+    let mut service = Service::new(socket, "test", asked.network.wake_sources().unwrap()).unwrap();
+    let _waiting: Vec<_> = (0..20).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    let mut turn = |seconds| {
+        service.turn(asked.network.shared(), Instant::from_secs(seconds), &[]);
+        service.deadline()
+    };
+    assert_eq!(turn(1), Some(Instant::ZERO), "no further event will tell of those that wait still");
+    assert!(turn(2) > Some(Instant::ZERO));
+}
+
+#[test]
+fn where_nobody_accepts_nobody_waits() {
+    let scratch = Scratch::new();
+    let listener = UnixListener::bind(scratch.path()).unwrap();
+    listen(&listener, Backlog::new(1).unwrap()).unwrap();
+    let waiting: Vec<_> = std::iter::from_fn(|| connect(&scratch.path()).ok()).take(10).collect();
+    assert!((1..10).contains(&waiting.len()), "{}", waiting.len());
+    let error = ask(&scratch.path(), &Question::Metrics).unwrap_err();
+    assert!(error.to_string().contains("too many are waiting there"), "{error}");
+    let taken = ControlSocket::bind(&scratch.path()).unwrap_err();
+    assert!(matches!(taken, BindError::Alive { .. }), "{taken}");
 }
 
 /// One asker by itself, and the other end of its connection.
