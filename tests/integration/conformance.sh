@@ -63,7 +63,7 @@ h1spec() { # ADDRESS: all of it, the strict ones too
     cat "$(scratch h1spec)"
     ((status == 0)) && grep -qE '([0-9]+)/\1 passed' "$(scratch h1spec)"
 }
-if command -v "$H1SPEC" >/dev/null; then
+if type -P "$H1SPEC" >/dev/null; then # the program, not the function above
     check "h1spec finds nothing wrong" h1spec $V4:80
     check "nor over IPv6" h1spec "[$V6]:80"
     printf 'h1spec: %s\n' "$(grep -oE '[0-9]+/[0-9]+ passed' "$(scratch h1spec)")"
@@ -91,7 +91,7 @@ print(len(notes), "notes; wrong:", wrong, "lacking:", lacking)
 sys.exit(bool(wrong or lacking or not notes))
 PYTHON
 }
-if command -v "$REDBOT" >/dev/null; then
+if type -P "$REDBOT" >/dev/null; then
     site=$(scratch site)
     mkdir "$site"
     chmod 711 "$NS_DIR"
