@@ -178,7 +178,7 @@ stop_pid "$SERVER_PID"
 # A client has a control socket, too, for as long as it runs.
 in_ns two background listener timeout 20 nc -d -l 7000
 wait_until 5 in_ns two ss -Hltn 'sport = :7000' >/dev/null
-in_ns two background client sh -c 'sleep 15 | exec "$@"' sh "$LONGWIRE" nc --tun lw3 10.9.3.1 7000
+in_ns two background client bash -c 'exec "$@" < <(sleep 15)' bash "$LONGWIRE" nc --tun lw3 10.9.3.1 7000
 CLIENT_PID=$BACKGROUND_PID
 check "a client can be asked as well" wait_until 5 ss_shows 'ESTABLISHED .* 10\.9\.3\.1:7000' --tun lw3
 stop_pid "$CLIENT_PID"
