@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""One TCP flow of Linux's, for scripts/bench-linux.sh.
+"""TCP flows of Linux's, for scripts/bench-linux.sh and scripts/bench-fairness.sh.
 
     flow.py serve PORT CONTROL          whoever connects is sent data ("d"), or what he sends is dropped ("u")
     flow.py get HOST PORT SECONDS CONTROL [d]   reads; prints Mbit/s
     flow.py put HOST PORT SECONDS CONTROL [u]   writes; prints Mbit/s, of what was acknowledged
+    flow.py share WARM-UP SECONDS HOST:PORT:COUNT[:d]…   reads from all at once; prints a line for each HOST:PORT:
+                                        Mbit/s of each of its COUNT connections, between WARM-UP and SECONDS later
 
 CONTROL is the congestion control of this end. It is set by socket option and read back: namespaces have defaults of
 their own. The last argument is sent first, for a peer that is `serve`.
 """
 
+import selectors
 import socket
 import struct
 import sys
@@ -92,6 +95,28 @@ def put(host, port, seconds, name, first=""):
     sock.close()
 
 
+def share(warm_up, seconds, sources):
+    selector, flows = selectors.DefaultSelector(), []
+    for source in sources:
+        host, port, count, *first = source.split(":")
+        for _ in range(int(count)):
+            sock = socket.create_connection((host, int(port)), timeout=15)
+            sock.sendall("".join(first).encode())
+            sock.setblocking(False)
+            selector.register(sock, selectors.EVENT_READ, len(flows))
+            flows.append((source, [0, 0]))
+    begin = time.monotonic()
+    buffer = bytearray(len(CHUNK))
+    while (elapsed := time.monotonic() - begin) < warm_up + seconds:
+        for key, _ in selector.select(timeout=0.1):
+            length = key.fileobj.recv_into(buffer)
+            if not length:
+                sys.exit("flow.py: the peer has closed")
+            flows[key.data][1][elapsed >= warm_up] += length
+    for source in sources:
+        print(*(f"{counted[1] * 8e-6 / seconds:.3f}" for owner, counted in flows if owner == source))
+
+
 def main():
     match sys.argv[1:]:
         case ["serve", port, name]:
@@ -100,6 +125,8 @@ def main():
             get(host, int(port), float(seconds), name, *first)
         case ["put", host, port, seconds, name, *first]:
             put(host, int(port), float(seconds), name, *first)
+        case ["share", warm_up, seconds, *sources] if sources:
+            share(float(warm_up), float(seconds), sources)
         case _:
             sys.exit(__doc__)
 
