@@ -48,7 +48,8 @@ build() {
     find_cargo
     need cc build-essential ip iproute2 curl curl python3 python3 taskset util-linux
     case " ${PEERS[*]} " in *" smoltcp "*)
-        as_caller cargo build --release --quiet --manifest-path benches/peers/smoltcp/Cargo.toml ;;
+        as_caller cargo build --release --quiet --manifest-path benches/peers/Cargo.toml \
+            --package smoltcp-peer ;;
     esac
     case " ${PEERS[*]} " in *" longwire "* | *" offload "*) as_caller cargo build --release --quiet ;; esac
 }
@@ -61,7 +62,7 @@ start() {
         smoltcp)
             tun_add smoltcp tun0 1500 "${HOST[smoltcp]}"
             in_ns smoltcp background smoltcp "${SERVER_CPU[@]}" \
-                benches/peers/smoltcp/target/release/smoltcp-peer tun0 "${ADDRESS[smoltcp]}/24"
+                benches/peers/target/release/smoltcp-peer tun0 "${ADDRESS[smoltcp]}/24"
             wait_for_line smoltcp '^ready'
             ;;
         longwire | offload)

@@ -110,6 +110,14 @@ async_examples() {
     step "asynchronous examples" cargo build "${manifest[@]}" --target-dir target
 }
 
+# What the benchmarks measure with and beside: it still builds.
+benchmark_peers() {
+    local manifest=(--manifest-path benches/peers/Cargo.toml)
+    step "format, benchmark peers" cargo fmt --all "${manifest[@]}" --check
+    step "lints, benchmark peers" cargo clippy --workspace "${manifest[@]}" --all-targets -- -D warnings
+    cargo_test "tests, benchmark peers" --workspace "${manifest[@]}"
+}
+
 # The fuzz targets, each for a moment: they still build, and what was found once is not found again.
 fuzz_targets() {
     local manifest=(--manifest-path fuzz/Cargo.toml)
@@ -139,6 +147,7 @@ main() {
     step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features
     packetdrill_scripts
     async_examples
+    benchmark_peers
     fuzz_targets
     step "release build" cargo build --release --bins --examples
     integration_tests

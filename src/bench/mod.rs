@@ -4,6 +4,8 @@
 //! kernel's sockets, or those of a stack of longwire's own. `measure` looks at the system (`observe`, `own_metrics`)
 //! before and after. `report` makes a page of it, with `plots`, and `columns` and `json` the same for terminals and for
 //! programs. Every figure says where it comes from; one that cannot be had is left out.
+//!
+//! `suite` is about something else: what `scripts/bench.sh` has measured of several stacks.
 
 mod clock;
 mod columns;
@@ -16,6 +18,7 @@ mod observe;
 mod own_metrics;
 mod plots;
 mod report;
+mod suite;
 mod transport;
 
 #[cfg(test)]
@@ -27,4 +30,5 @@ pub(crate) use load::{Amount, Life};
 pub(crate) use measure::{Client, Measurement, Target, measure};
 pub(crate) use observe::machine;
 pub(crate) use report::{ClientKind, Comparison, Report, html};
+pub(crate) use suite::{Results, markdown, plot};
 pub(crate) use transport::{Kernel, OwnStack};

@@ -1,6 +1,7 @@
 //! `longwire bench`: what a stack, or a server, can do here.
 
 mod connections;
+mod table;
 
 use clap::{Args, Subcommand};
 
@@ -22,12 +23,14 @@ pub(super) struct Bench {
 #[derive(Debug, Subcommand)]
 enum Question {
     Connections(Box<connections::Connections>),
+    Table(table::Table),
 }
 
 impl Bench {
     pub(super) fn run(&self) -> Outcome {
         match &self.question {
             Question::Connections(connections) => connections.run(),
+            Question::Table(table) => table.run(),
         }
     }
 }

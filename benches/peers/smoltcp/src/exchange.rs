@@ -1,4 +1,4 @@
-//! Requests and answers on one connection: `GET /bytes/N`, `POST /sha256` and `POST /discard`.
+//! Requests and answers on one connection: `GET /healthz`, `GET /bytes/N`, `POST /sha256` and `POST /discard`.
 
 use sha2::{Digest, Sha256};
 use smoltcp::socket::tcp::Socket;
@@ -124,6 +124,11 @@ impl Exchange {
         }
         let bytes = target.strip_prefix("/bytes/").and_then(|count| count.parse::<usize>().ok());
         match (method, target, bytes, length) {
+            ("GET", "/healthz", ..) => {
+                self.text = answer_head("200 OK", 3);
+                self.text.extend(b"ok\n");
+                self.finish();
+            }
             ("GET", _, Some(length), _) => {
                 self.text = answer_head("200 OK", length);
                 self.step = Step::Send { position: 0, length };
