@@ -1,11 +1,9 @@
 //! The state machine: find the rate (Startup, Drain), then try now and then whether there is more (ProbeBW) (5.3).
 
 use super::super::Delivery;
-use super::{Bbr, too_high};
+use super::{Bbr, FEW_LOSSES};
 use crate::time::{Duration, Instant};
 
-/// BBRStartupFullLossCnt: ranges lost in a round that may end Startup.
-const STARTUP_LOSSES: u32 = 6;
 /// Rounds after which Drain ends in any case (5.3.2).
 const DRAIN_ROUNDS: u32 = 3;
 /// Rounds after which Reno would have filled a small pipe again, at most (5.3.3.8.3).
@@ -117,8 +115,8 @@ impl Bbr {
     pub(super) fn check_startup_done(&mut self, delivery: &Delivery, loss_round: bool) {
         if self.phase == Phase::Startup && loss_round && delivery.recovering {
             let sample = &delivery.sample;
-            let many = self.latest.ranges >= STARTUP_LOSSES || !self.sack;
-            if many && too_high(sample.lost, sample.tx_in_flight, self.sack) {
+            let many = self.latest.ranges >= FEW_LOSSES || !self.sack;
+            if many && self.is_inflight_too_high(sample.lost, sample.tx_in_flight) {
                 self.leave_startup_by_loss();
             }
         }
@@ -210,7 +208,7 @@ impl Bbr {
                 return true;
             }
         }
-        if self.inflight_longterm < u32::MAX && !too_high(sample.lost, sample.tx_in_flight, self.sack) {
+        if self.inflight_longterm < u32::MAX && !self.is_inflight_too_high(sample.lost, sample.tx_in_flight) {
             self.inflight_longterm = self.inflight_longterm.max(sample.tx_in_flight);
             if self.phase == Phase::Up {
                 self.probe_inflight_upward(delivery);

@@ -2,7 +2,7 @@
 //! (5.5.10), and what becomes of that when there was no loss after all (5.5.11).
 
 use super::cycle::Phase;
-use super::{BETA_TENTHS, Bbr, LOSS_THRESHOLD, LostSegment, RateSample, too_high};
+use super::{BETA_TENTHS, Bbr, LOSS_THRESHOLD, LostSegment, RateSample};
 use crate::time::Instant;
 
 /// What was delivered in the last round trip, and whether something was lost.
@@ -14,6 +14,8 @@ pub(super) struct Latest {
     pub(super) inflight: u32,
     /// BBR.is_loss_in_round
     pub(super) loss_in_round: bool,
+    /// The same of ECN marks.
+    pub(super) marked_in_round: bool,
     /// BBR.loss_round_delivered
     round: u64,
     /// Ranges of numbers lost in this round.
@@ -74,7 +76,7 @@ impl Bbr {
         self.delivered = lost.delivered;
         self.note_loss();
         self.latest.ranges += u32::from(lost.begins_range);
-        if self.probe.sampling && too_high(lost.lost, lost.tx_in_flight, self.sack) {
+        if self.probe.sampling && self.is_inflight_too_high(lost.lost, lost.tx_in_flight) {
             self.handle_inflight_too_high(now, inflight_at_loss(lost), lost.app_limited);
         }
     }
@@ -93,8 +95,13 @@ impl Bbr {
     }
 
     /// AdaptLowerBoundsFromCongestion: once a round, towards what was delivered in it (5.5.10.3).
-    pub(super) fn adapt_lower_bounds(&mut self) {
-        if self.phase.is_probing() || !self.latest.loss_in_round {
+    ///
+    /// The draft answers any loss. Where one segment in a hundred is lost at random, each round trip would so lower the
+    /// rate by a hundredth, and by half between two probes. What BBR.LossThresh calls tolerable while the flow probes
+    /// (3.2) is tolerated here too. A mark is never random.
+    pub(super) fn adapt_lower_bounds(&mut self, sample: &RateSample) {
+        let congested = self.latest.loss_in_round && self.is_inflight_too_high(sample.lost, sample.tx_in_flight);
+        if self.phase.is_probing() || !(congested || self.latest.marked_in_round) {
             return;
         }
         if self.bw_shortterm == u64::MAX {

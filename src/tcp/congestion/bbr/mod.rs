@@ -25,6 +25,8 @@ use crate::time::{Duration, Instant};
 
 /// BBR.LossThresh: the share of losses that says that too much is under way, one in so many.
 const LOSS_THRESHOLD: u32 = 50;
+/// BBRStartupFullLossCnt: losses that are not chance alone.
+const FEW_LOSSES: u32 = 6;
 /// BBR.Beta, in tenths: what is left, at least, after a round with losses.
 const BETA_TENTHS: u32 = 7;
 
@@ -127,9 +129,21 @@ impl Bbr {
             self.max_bw.update(sample.rate);
         }
         if loss_round {
-            self.adapt_lower_bounds();
+            self.adapt_lower_bounds(sample);
             self.latest.loss_in_round = false;
+            self.latest.marked_in_round = false;
         }
+    }
+}
+
+impl Bbr {
+    /// IsInflightTooHigh (5.5.10.2): a share of what was under way was lost, or anything where losses are hardly seen.
+    ///
+    /// Of fewer than three hundred segments that share is less than the six that Startup asks for (5.3.1.3), and chance
+    /// alone loses as many now and then. There it takes more than six, or than one in ten.
+    fn is_inflight_too_high(&self, lost: u32, tx_in_flight: u32) -> bool {
+        let chance = (FEW_LOSSES * self.mss).min(tx_in_flight / 10);
+        lost > (tx_in_flight / LOSS_THRESHOLD).max(chance) || (lost > 0 && !self.sack)
     }
 }
 
@@ -164,6 +178,7 @@ impl CongestionControl for Bbr {
     /// The draft leaves the answer to ECN open, but wants one (3.7): a mark is a loss that cost nothing.
     fn on_mark(&mut self, now: Instant, in_flight: u32, _mss: u32) {
         self.note_loss();
+        self.latest.marked_in_round = true;
         if self.probe.sampling {
             self.handle_inflight_too_high(now, in_flight, false);
         } else if self.phase == Phase::Startup {
@@ -204,11 +219,6 @@ impl CongestionControl for Bbr {
     fn leaves_path_unused(&self) -> bool {
         self.phase == Phase::ProbeRtt
     }
-}
-
-/// IsInflightTooHigh (5.5.10.2): a share of what was under way was lost, or anything where losses are hardly seen.
-fn too_high(lost: u32, tx_in_flight: u32, sack: bool) -> bool {
-    lost > tx_in_flight / LOSS_THRESHOLD || (lost > 0 && !sack)
 }
 
 #[cfg(test)]

@@ -182,14 +182,34 @@ fn bbr_5_3_4_a_pause_now_and_then_measures_the_round_trip() {
     assert!((1..=2).contains(&pauses), "{pauses} in twelve seconds");
 }
 
-/// Between two probes the rate follows what is delivered, down by the share of losses in each round trip (5.3.3.8.3).
+/// One in a hundred is within BBR.LossThresh, whether the flow probes or not (3.2).
 #[test]
-fn bbr_5_3_3_8_3_losses_of_one_percent_cost_a_fifth() {
+fn bbr_3_2_losses_of_one_percent_cost_little() {
     let mut path = Path::new(10.0, 20, 400);
     path.loss_every = Some(100);
     path.run(1_000);
     let rate = path.run(9_000);
-    assert!((7.8..9.0).contains(&rate), "{rate} of 10 segments a millisecond");
+    assert!(rate > 9.5, "{rate} of 10 segments a millisecond");
+}
+
+/// Between two probes the rate follows what is delivered, down by the share of losses in each round trip.
+#[test]
+fn bbr_5_5_10_3_more_losses_than_that_slow_it_down() {
+    let mut path = Path::new(10.0, 20, 400);
+    path.loss_every = Some(25);
+    path.run(1_000);
+    let rate = path.run(9_000);
+    assert!((1.0..6.0).contains(&rate), "{rate} of 10 segments a millisecond");
+}
+
+#[test]
+fn rfc_3168_a_mark_between_two_probes_lowers_the_bound() {
+    let mut path = Path::new(10.0, 20, 400);
+    path.run(900);
+    assert_eq!((path.bbr.phase, path.bbr.bw_shortterm), (Phase::Cruise, u64::MAX));
+    path.bbr.on_mark(path.now, path.in_flight, MSS);
+    path.run(40);
+    assert!(path.bbr.bw_shortterm < u64::MAX);
 }
 
 #[test]
