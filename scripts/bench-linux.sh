@@ -5,8 +5,9 @@
 #                                   [--rtt "2 20 100"] [--rate 100]
 #
 # Every cell is a link of RATE Mbit/s with a queue of one bandwidth-delay product, the loss (in percent) both ways, and
-# the same seed for all who use it. Three flows, one after another: Linux to Linux, ours to Linux, Linux to ours; all
-# with the same congestion control. Prints a table in Markdown: Mbit/s, medians of the repetitions, and shares.
+# the same seed for all who use it. Four flows, one after another: Linux to Linux and ours to Linux, down the link; Linux
+# to Linux and Linux to ours, up the link, whose losses are others. All have the same congestion control. Prints a table
+# in Markdown: Mbit/s, medians of the repetitions, and medians of the shares.
 #
 #     Linux ── tun0 ── the link ── tun0 ── Linux, and behind it, forwarded: lw0 ── ours
 set -euo pipefail
@@ -71,13 +72,14 @@ over() {
 
 # cell CONTROL LOSS RTT
 cell() {
-    local control=$1 loss=$2 rtt=$3 repetition linux sending receiving
+    local control=$1 loss=$2 rtt=$3 repetition down sending up receiving
     for ((repetition = 1; repetition <= REPETITIONS; repetition++)); do
-        linux=$(over "$loss" "$rtt" "$repetition" get 10.8.0.2 9000 "$SECONDS_EACH" "$control" d)
-        sending=$(over "$loss" "$rtt" "$repetition" get 10.9.0.2 19 "$SECONDS_EACH" "$control")
-        receiving=$(over "$loss" "$rtt" "$repetition" put 10.9.0.2 9 "$SECONDS_EACH" "$control")
-        echo "$control $loss $rtt $linux $sending $receiving" >>"$RESULTS"
-        complain "$control, $loss % loss, $rtt ms: Linux $linux, sending $sending, receiving $receiving Mbit/s"
+        down=$(over "$loss" "$rtt" "$repetition" get 10.8.0.2 9000 "$SECONDS_EACH" "$control" d)
+        sending=$(over "$loss" "$rtt" "$repetition" get 10.9.0.2 19 "$SECONDS_EACH" "$control" d)
+        up=$(over "$loss" "$rtt" "$repetition" put 10.8.0.2 9000 "$SECONDS_EACH" "$control" u)
+        receiving=$(over "$loss" "$rtt" "$repetition" put 10.9.0.2 9 "$SECONDS_EACH" "$control" u)
+        echo "$control $loss $rtt $down $sending $up $receiving" >>"$RESULTS"
+        complain "$control, $loss % loss, $rtt ms: Linux $down, sending $sending; Linux $up, receiving $receiving Mbit/s"
     done
 }
 
@@ -92,16 +94,18 @@ cells = collections.defaultdict(list)
 for line in open(sys.argv[1]):
     control, loss, rtt, *rates = line.split()
     cells[control, loss, rtt].append([float(rate) for rate in rates])
-print("| control | loss | RTT | Linux to Linux | sending | share | receiving | share |")
-print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+print("| control | loss | RTT | Linux to Linux | sending | share | Linux to Linux | receiving | share |")
+print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
 shares = collections.defaultdict(list)
 for (control, loss, rtt), runs in cells.items():
-    linux, sending, receiving = (statistics.median(column) for column in zip(*runs))
-    if not linux:
-        sys.exit(f"bench-linux.sh: Linux has sent nothing to Linux with {control}, {loss} % of loss, {rtt} ms")
-    there, back = (statistics.median(run[way] / run[0] for run in runs if run[0]) for way in (1, 2))
-    shares[control] += [there, back]
-    print(f"| {control} | {loss} % | {rtt} ms | {linux:.1f} | {sending:.1f} | {there:.2f} | {receiving:.1f} | {back:.2f} |")
+    row = [control, f"{loss} %", f"{rtt} ms"]
+    for linux, ours in ((0, 1), (2, 3)):
+        if not all(run[linux] for run in runs):
+            sys.exit(f"bench-linux.sh: Linux has sent nothing to Linux with {control}, {loss} % of loss, {rtt} ms")
+        share = statistics.median(run[ours] / run[linux] for run in runs)
+        shares[control].append(share)
+        row += [f"{statistics.median(run[column] for run in runs):.1f}" for column in (linux, ours)] + [f"{share:.2f}"]
+    print("|", " | ".join(row), "|")
 for control, values in shares.items():
     mean = math.exp(statistics.mean(math.log(max(value, 1e-6)) for value in values))
     print(f"\n{control}: geometric mean {mean:.3f}, least {min(values):.2f}")
