@@ -100,7 +100,8 @@ impl Bbr {
     /// rate by a hundredth, and by half between two probes. What BBR.LossThresh calls tolerable while the flow probes
     /// (3.2) is tolerated here too. A mark is never random.
     pub(super) fn adapt_lower_bounds(&mut self, sample: &RateSample) {
-        let congested = self.latest.loss_in_round && self.is_inflight_too_high(sample.lost, sample.tx_in_flight);
+        let congested =
+            self.latest.loss_in_round && self.is_inflight_too_high(sample.lost, sample.tx_in_flight);
         if self.phase.is_probing() || !(congested || self.latest.marked_in_round) {
             return;
         }
