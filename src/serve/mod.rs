@@ -35,6 +35,7 @@
 //! ```
 
 mod about;
+mod budget;
 mod builtin;
 mod config;
 mod content;

@@ -8,8 +8,6 @@ use super::Turn;
 use crate::driver::{Chunk, Duration, Error, Instant, Readiness, SocketId};
 use crate::http::{Reason, Reasons, ServerConnection, Session, Transport};
 
-/// Bytes that one connection moves before the others have their turn.
-const BUDGET: usize = 256 * 1024;
 /// Slices of one write.
 const SLICES: usize = 16;
 /// How often a connection that is to be closed is asked whether everything has been acknowledged.
@@ -125,8 +123,8 @@ impl Connection {
         }
     }
 
-    /// Moves what can be moved, within the budget. `waker` has it moved again.
-    pub(super) fn run(&mut self, turn: &Turn<'_>, waker: &task::Waker) -> Fate {
+    /// Moves what can be moved, up to `budget` bytes. `waker` has it moved again.
+    pub(super) fn run(&mut self, turn: &Turn<'_>, waker: &task::Waker, budget: usize) -> Fate {
         let mut cx = task::Context::from_waker(waker);
         let requests = self.requests();
         if self.failed {
@@ -137,7 +135,7 @@ impl Connection {
         let more = loop {
             let step = self.read(turn, &mut cx) + self.write(turn, &mut cx);
             moved += step;
-            if step == 0 || moved >= BUDGET {
+            if step == 0 || moved >= budget {
                 break step > 0;
             }
         };

@@ -11,6 +11,7 @@ use super::wakes::Wakers;
 use super::wheel::Wheel;
 use crate::driver::{Event, Instant, SocketId};
 use crate::http::ServerConnection;
+use crate::serve::budget::budget_of_each;
 
 /// Connections that are looked at in one turn.
 const RUNS: usize = 1024;
@@ -117,9 +118,10 @@ impl Connections {
 
     /// Looks at those that have something to do, up to a budget.
     pub(super) fn run(&mut self, turn: &Turn<'_>) {
+        let budget = budget_of_each(self.ready.len());
         for _ in 0..self.ready.len().min(RUNS) {
             let Some(key) = self.ready.pop_front() else { break };
-            self.run_one(turn, key);
+            self.run_one(turn, key, budget);
         }
     }
 
@@ -127,7 +129,7 @@ impl Connections {
     pub(super) fn shutdown(&mut self, turn: &Turn<'_>) {
         for key in self.table.keys() {
             // A request that has arrived and was not looked at is in flight, too.
-            self.run_one(turn, key);
+            self.run_one(turn, key, budget_of_each(1));
             if let Some(connection) = self.table.get_mut(key) {
                 connection.shutdown(turn);
                 self.enqueue(key);
@@ -147,11 +149,11 @@ impl Connections {
         keys.len()
     }
 
-    fn run_one(&mut self, turn: &Turn<'_>, key: Key) {
+    fn run_one(&mut self, turn: &Turn<'_>, key: Key, budget: usize) {
         let Some(connection) = self.table.get_mut(key) else { return };
         connection.queued = false;
         let requests = connection.requests();
-        match connection.run(turn, &self.wakers.waker(&turn.env.wakes, key)) {
+        match connection.run(turn, &self.wakers.waker(&turn.env.wakes, key), budget) {
             Fate::Gone(peer) => {
                 self.table.remove(key, peer.map(|peer| peer.ip()));
                 return;

@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 
 use self::datagrams::Datagrams;
 use self::stream::{Fate, Stream};
+use super::budget::budget_of_each;
 use crate::driver::{Duration, Event, Instant, SharedStack, SocketId};
 
 /// Connections that are looked at in one turn.
@@ -84,10 +85,11 @@ impl Services {
         if std::mem::take(&mut self.accepting) {
             self.accept(stack);
         }
+        let budget = budget_of_each(self.ready.len());
         for _ in 0..self.ready.len().min(RUNS) {
             let Some(socket) = self.ready.pop_front() else { break };
             let Some(stream) = self.streams.get_mut(&socket) else { continue };
-            match stream.run(stack, now, socket) {
+            match stream.run(stack, now, socket, budget) {
                 Fate::Waits => stream.queued = false,
                 Fate::More => self.ready.push_back(socket),
                 Fate::Gone => drop(self.streams.remove(&socket)),

@@ -5,9 +5,6 @@ use std::net::Shutdown;
 use super::Kind;
 use crate::driver::{Chunk, Error, Instant, SharedStack, SocketId, Stack};
 
-/// Bytes that one stream moves before the others have their turn.
-const BUDGET: usize = 256 * 1024;
-
 /// RFC 864's pattern: 95 lines of 72 characters, each beginning one character later.
 const LINE: usize = 74;
 const LINES: usize = 95;
@@ -57,10 +54,10 @@ impl Stream {
         self.ending = true;
     }
 
-    /// Moves what can be moved, within the budget.
-    pub(super) fn run(&mut self, stack: &SharedStack, now: Instant, socket: SocketId) -> Fate {
+    /// Moves what can be moved, up to `budget` bytes.
+    pub(super) fn run(&mut self, stack: &SharedStack, now: Instant, socket: SocketId, budget: usize) -> Fate {
         stack.with(|stack| {
-            let fate = self.transfer(stack, socket).unwrap_or(Fate::Gone);
+            let fate = self.transfer(stack, socket, budget).unwrap_or(Fate::Gone);
             if fate == Fate::Gone {
                 // In order if nothing has failed: what was written still goes, and all that came has been read.
                 let _ = stack.close(now, socket);
@@ -69,9 +66,9 @@ impl Stream {
         })
     }
 
-    fn transfer(&mut self, stack: &mut Stack, socket: SocketId) -> Result<Fate, Error> {
+    fn transfer(&mut self, stack: &mut Stack, socket: SocketId, budget: usize) -> Result<Fate, Error> {
         let mut moved = 0;
-        while moved < BUDGET {
+        while moved < budget {
             let sent = self.send(stack, socket)?;
             if self.ending && self.held.is_none() && !std::mem::replace(&mut self.fin_sent, true) {
                 stack.shutdown(socket, Shutdown::Write)?;
