@@ -11,6 +11,9 @@ use super::fields::header_map;
 use super::list_items;
 use crate::http::BadMessage;
 
+/// Field lines of a head for which nothing has to be allocated to parse them.
+const FEW_FIELDS: usize = 32;
+
 /// Parses a complete head, as [`HeadBuffer`](super::HeadBuffer) delivers it, with `fields` field lines.
 ///
 /// # Errors
@@ -36,9 +39,16 @@ fn with_known_version(head: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn parse_known_version(head: &[u8], fields: usize) -> Result<Request<()>, BadMessage> {
-    let mut storage = vec![MaybeUninit::uninit(); fields];
+    let (mut few, mut many) = ([MaybeUninit::uninit(); FEW_FIELDS], Vec::new());
+    let storage = match few.get_mut(..fields) {
+        Some(few) => few,
+        None => {
+            many.resize(fields, MaybeUninit::uninit());
+            &mut many[..]
+        }
+    };
     let mut parsed = httparse::Request::new(&mut []);
-    match parsed.parse_with_uninit_headers(head, &mut storage) {
+    match parsed.parse_with_uninit_headers(head, storage) {
         Ok(httparse::Status::Complete(len)) if len == head.len() => {}
         Ok(_) => return Err(BadMessage::Syntax),
         Err(httparse::Error::Version) => return Err(version_error(head)),
@@ -126,10 +136,26 @@ fn check_host(version: Version, headers: &HeaderMap) -> Result<(), BadMessage> {
     if hosts.next().is_some() {
         return Err(BadMessage::Host);
     }
-    if host.is_empty() || Authority::try_from(host.as_bytes()).is_ok_and(|host| is_plain_host(&host)) {
+    if host.is_empty()
+        || is_common_host(host.as_bytes())
+        || Authority::try_from(host.as_bytes()).is_ok_and(|host| is_plain_host(&host))
+    {
         return Ok(());
     }
     Err(BadMessage::Host)
+}
+
+/// A name or an IPv4 address, and a port or none, of nothing but the usual characters: what needs no parser. The rest
+/// is for [`is_plain_host`] to look at.
+fn is_common_host(bytes: &[u8]) -> bool {
+    let name =
+        bytes.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')).count();
+    name > 0
+        && match &bytes[name..] {
+            [] => true,
+            [b':', port @ ..] => !port.is_empty() && port.len() <= 5 && port.iter().all(u8::is_ascii_digit),
+            _ => false,
+        }
 }
 
 /// A host, and a port if there is a colon (RFC 3986 3.2.3: of digits, or of none). RFC 9110 4.2.4: user information is
