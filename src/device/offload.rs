@@ -22,6 +22,9 @@ mod tests;
 /// Slices that one call takes: the virtio-net header, the packet's own, and more of payload than the stack lends.
 const MAX_SLICES: usize = 64;
 
+/// Bytes up to which a packet is written in one piece. Copying so little costs less than the kernel's walk over slices.
+const SMALL: usize = 512;
+
 /// A TUN interface with a virtio-net header in front of each packet, and TCP segmentation offload both ways. Made by
 /// [`OpenTun::configure`](super::OpenTun::configure).
 ///
@@ -35,6 +38,8 @@ pub struct Offload {
     received_super_packets: u64,
     sent_super_packets: u64,
     unusable: u64,
+    /// Where a small packet is put together.
+    small: Vec<u8>,
 }
 
 impl Offload {
@@ -47,6 +52,9 @@ impl Offload {
     fn send_whole(&mut self, now: Instant, packet: &OutPacket<'_>, shape: Shape) -> SendOutcome {
         let is_cut = shape.packets > 1;
         let virtio = VirtioHeader::for_packet(packet, is_cut).emit();
+        if packet.header.len() + shape.payload <= SMALL {
+            return self.send_small(&virtio, packet);
+        }
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         slices[0] = IoSlice::new(&virtio);
         slices[1] = IoSlice::new(packet.header);
@@ -71,6 +79,18 @@ impl Offload {
             }
             Err(error) => descriptor.refused(&error),
         }
+    }
+
+    /// Writes a packet of a few bytes, which is no super-packet.
+    fn send_small(&mut self, virtio: &[u8; virtio::LEN], packet: &OutPacket<'_>) -> SendOutcome {
+        let Offload { cut, small, .. } = self;
+        small.clear();
+        small.extend_from_slice(virtio);
+        small.extend_from_slice(packet.header);
+        packet.payload.iter().for_each(|slice| small.extend_from_slice(slice));
+        let descriptor = &mut cut.wire_mut().descriptor;
+        let sent = descriptor.send(small.len() - virtio::LEN, |file| file.write(small));
+        sent.unwrap_or_else(|error| descriptor.refused(&error))
     }
 
     /// Whether the kernel is to finish a packet: to sum it, and to cut it if it is longer than a segment.
@@ -107,6 +127,7 @@ impl TunDevice for Offload {
             received_super_packets: 0,
             sent_super_packets: 0,
             unusable: 0,
+            small: Vec::with_capacity(virtio::LEN + SMALL),
         }
     }
 }
@@ -179,6 +200,22 @@ impl VirtioTun {
     /// Reads a packet and the header in front of it; `None` if there was no whole header.
     fn read(&mut self, packet: &mut Chunk) -> io::Result<Option<VirtioHeader>> {
         packet.clear();
+        if packet.spare().len() < virtio::LEN + MAX_PACKET {
+            return self.read_apart(packet);
+        }
+        // One buffer costs the kernel less than two, and a pool's largest chunk has room for both.
+        let len = self.descriptor.receive(virtio::LEN, |file| file.read(packet.spare()))?;
+        packet.commit(len);
+        let Some(header) = packet.first_chunk().map(VirtioHeader::parse) else {
+            packet.clear();
+            return Ok(None);
+        };
+        packet.advance(virtio::LEN);
+        Ok(Some(header))
+    }
+
+    /// The same for a buffer without room for the header in front of the longest packet.
+    fn read_apart(&mut self, packet: &mut Chunk) -> io::Result<Option<VirtioHeader>> {
         let mut header = [0; virtio::LEN];
         let len = self.descriptor.receive(virtio::LEN, |file| {
             file.read_vectored(&mut [IoSliceMut::new(&mut header), IoSliceMut::new(packet.spare())])
