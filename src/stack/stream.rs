@@ -138,7 +138,7 @@ impl Stack {
     /// # Errors
     /// `StaleSocket`; `InvalidInput` for a socket that is no connection.
     pub fn info(&self, id: SocketId) -> Result<TcpInfo, Error> {
-        Ok(self.tcp(id)?.connection.info(&self.env.config.tcp))
+        Ok(self.tcp(id)?.connection.info(self.env.now, &self.env.config.tcp))
     }
 
     /// The connection of an id.

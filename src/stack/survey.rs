@@ -169,7 +169,7 @@ impl Stack {
     }
 
     fn connection_info(&self, id: SocketId, tcp: &TcpSocket) -> Option<SocketInfo> {
-        let info = tcp.connection.info(&self.env.config.tcp);
+        let info = tcp.connection.info(self.env.now, &self.env.config.tcp);
         if info.state == State::TimeWait && !tcp.in_demux {
             return None; // the application still holds it; the connection itself is an entry in TIME-WAIT
         }

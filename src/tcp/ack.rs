@@ -45,9 +45,8 @@ impl Connection {
             cx.counters.bad_ack += 1;
             return Step::Break(reset_for(segment, arrival.payload.len()));
         }
-        self.snd_una = self.iss + 1;
         // Karn: once the SYN-ACK was sent twice, its acknowledgment may have been lost in between.
-        let syn_was_lost = self.retries > 0;
+        let syn_was_lost = self.active.retries > 0;
         if syn_was_lost {
             self.rtt.syn_was_lost();
         } else if self.rtt.srtt().is_none()
@@ -56,6 +55,7 @@ impl Connection {
             self.rtt.sample(rtt);
         }
         self.start_congestion_control(cx, syn_was_lost);
+        self.snd_una += 1;
         self.set_send_window(segment);
         self.establish(cx);
         NEXT
@@ -63,15 +63,15 @@ impl Connection {
 
     fn take_ack(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>) {
         let segment = arrival.header;
-        if let Some(outgoing) = &mut self.outgoing {
+        if let Some(outgoing) = self.active.outgoing_mut() {
             outgoing.tail.held = false;
         }
         let window_before = self.snd_wnd;
         let closed_before = self.snd_wnd == 0;
         self.update_send_window(segment);
-        if self.snd_wnd == 0 {
+        if let Some(active) = self.active.existing().filter(|_| self.snd_wnd == 0) {
             // The peer answers: the probes may go on for ever (RFC 9293 3.8.6.1).
-            self.retries = 0;
+            active.retries = 0;
         }
         self.note_application_limit();
         let evidence = self.evidence(arrival);
@@ -116,10 +116,10 @@ impl Connection {
         }
     }
 
-    /// RFC 9293 3.10.7.4: only a newer segment may change the window.
+    /// RFC 9293 3.10.7.4: only a newer segment may change the window. SND.WL2 is not kept: it never exceeds SND.UNA, and
+    /// SEG.ACK has just been found to be no less than that.
     fn update_send_window(&mut self, segment: &TcpHeader) {
-        let newer = self.snd_wl1.lt(segment.seq);
-        if newer || (self.snd_wl1 == segment.seq && self.snd_wl2.le(segment.ack)) {
+        if self.snd_wl1.le(segment.seq) {
             self.set_send_window(segment);
         }
     }
@@ -128,14 +128,13 @@ impl Connection {
         self.snd_wnd = u32::from(segment.window) << self.snd_shift;
         self.max_snd_wnd = self.max_snd_wnd.max(self.snd_wnd);
         self.snd_wl1 = segment.seq;
-        self.snd_wl2 = segment.ack;
     }
 
     /// What the SACK blocks tell of for the first time. Blocks outside SND.UNA..SND.NXT say nothing, D-SACK's
     /// first one included (RFC 2883 5).
     fn take_sack(&mut self, segment: &TcpHeader, evidence: &Evidence) -> Delivered {
         let mut delivered = Delivered::default();
-        let Some(outgoing) = self.outgoing.as_deref_mut().filter(|_| self.sack) else { return delivered };
+        let Some(outgoing) = self.active.outgoing_mut().filter(|_| self.sack) else { return delivered };
         outgoing.rack.on_ack();
         if reported_duplicate(segment).is_some() {
             outgoing.rack.on_dsack(segment.ack, self.snd_nxt, &mut self.reordering);
@@ -160,13 +159,14 @@ impl Connection {
     ) {
         let ack = arrival.header.ack;
         let octets = ack - self.snd_una;
-        let limited = self.cwnd_limited_at.is_some_and(|at| self.snd_una.lt(at));
+        let limited = self.active.cwnd_limited_at.is_some_and(|at| self.snd_una.lt(at));
         let limited = limited && !self.echoes_mark(arrival.header);
         let fin = u32::from(self.fin_sent && ack == self.snd_nxt);
         self.snd_una = ack;
-        self.retries = 0;
-        self.last_progress = cx.now;
-        let Some(outgoing) = &mut self.outgoing else { return };
+        self.active.retries = 0;
+        self.active.last_progress = cx.now;
+        let Some(active) = self.active.existing() else { return };
+        let Some(outgoing) = &mut active.outgoing else { return };
         let (rack, reordering, point) = (&mut outgoing.rack, &mut self.reordering, outgoing.recovery.point());
         let (rate, congestion) = (&mut outgoing.rate, &mut self.congestion);
         let mut original = false;
@@ -195,7 +195,7 @@ impl Connection {
         if partial && !self.sack && outgoing.recovery.is_fast() {
             // RFC 6582 3.2 step 3: what follows a partial acknowledgment is lost as well.
             outgoing.log.mark_head_lost(&mut |sent| congestion.on_lost(cx.now, &rate.on_lost(sent)));
-            self.pending.retransmit = outgoing.log.lost() > 0;
+            active.due.retransmit = outgoing.log.lost() > 0;
         }
         self.totals.bytes_acked += u64::from(octets - fin);
         let rtt = self.measured_rtt(&acked, arrival);
@@ -204,7 +204,7 @@ impl Connection {
         }
         let found = self.look_for_losses(cx, arrival.meta.received_at, left);
         self.regulate_recovery(left, self.sack && !found);
-        if !self.outgoing.as_ref().is_some_and(|outgoing| outgoing.recovery.is_fast()) {
+        if !self.active.outgoing.as_ref().is_some_and(|outgoing| outgoing.recovery.is_fast()) {
             let srtt = self.rtt.srtt().unwrap_or_default();
             let ack = Ack {
                 now: cx.now,
@@ -238,7 +238,7 @@ impl Connection {
 
     /// Without SACK: the third duplicate means a loss (RFC 5681 3.2).
     fn take_duplicate_ack(&mut self, cx: &mut Context<'_>) {
-        let Some(outgoing) = &mut self.outgoing else { return };
+        let Some(outgoing) = self.active.outgoing_mut() else { return };
         if outgoing.recovery.on_duplicate() {
             let (rate, congestion) = (&mut outgoing.rate, &mut self.congestion);
             outgoing.log.mark_head_lost(&mut |sent| congestion.on_lost(cx.now, &rate.on_lost(sent)));
@@ -249,14 +249,14 @@ impl Connection {
 
     /// What was under way when the window closed has been dropped by the peer, and probes are not losses.
     fn window_opened(&mut self, cx: &Context<'_>) {
-        self.pending.probe = false;
+        self.active.due.probe = false;
         self.rtt.reset_backoff();
-        if self.timers.retransmit.is_set() && self.in_flight() == 0 {
-            self.timers.retransmit.clear();
+        if self.active.timers.retransmit.is_set() && self.in_flight() == 0 {
+            self.active.timers.retransmit.clear();
         }
-        if self.probed {
-            self.probed = false;
-            if let Some(outgoing) = &mut self.outgoing {
+        if self.active.probed {
+            self.active.probed = false;
+            if let Some(outgoing) = &mut self.active.outgoing {
                 outgoing.log.mark_all_lost();
                 self.restart_retransmit_timer(cx);
             }
@@ -265,15 +265,17 @@ impl Connection {
 
     /// RFC 6298 5.2, 5.3.
     fn update_timer_after_ack(&mut self, cx: &Context<'_>, segment: &TcpHeader) {
-        let progress = segment.ack == self.snd_una && self.last_progress == cx.now;
+        let progress = segment.ack == self.snd_una && self.active.last_progress == cx.now;
         if self.in_flight() > 0 {
             if progress {
                 self.restart_retransmit_timer(cx);
             }
-        } else if !self.has_unsent() || (progress && self.snd_wnd > 0) {
+        } else if (!self.has_unsent() || (progress && self.snd_wnd > 0))
+            && let Some(active) = self.active.existing()
+        {
             // With nothing under way the timer waits for a window worth using (persist, and the override of RFC 1122
             // 4.2.3.4); an acknowledgment that brings nothing new must not put it off.
-            self.timers.retransmit.clear();
+            active.timers.retransmit.clear();
         }
     }
 
@@ -281,7 +283,7 @@ impl Connection {
     pub(super) fn note_room(&mut self) {
         if self.write_blocked && self.has_worthwhile_room() {
             self.write_blocked = false;
-            self.events.writable = true;
+            self.active.events.writable = true;
         }
     }
 
@@ -294,7 +296,7 @@ impl Connection {
             State::FinWait1 => {
                 self.state = State::FinWait2;
                 // Whoever lingers until all is delivered hears of it.
-                self.events.writable = true;
+                self.active.events.writable = true;
                 self.limit_fin_wait_2(cx);
             }
             State::Closing => self.enter_time_wait(),
@@ -310,7 +312,7 @@ impl Connection {
     /// Octets believed to be in the network (RFC 6675 4, SetPipe). Without SACK each duplicate acknowledgment stands
     /// for a segment that has left it, which lets the first two bring out new ones (limited transmit, RFC 3042).
     pub(super) fn pipe(&self) -> u32 {
-        let Some(outgoing) = &self.outgoing else { return 0 };
+        let Some(outgoing) = &self.active.outgoing else { return 0 };
         let left = outgoing.log.sacked() + outgoing.log.lost();
         let unseen = outgoing.recovery.dup_acks().saturating_mul(u32::from(self.snd_mss));
         self.in_flight().saturating_sub(left).saturating_sub(unseen)

@@ -2,87 +2,33 @@
 
 use std::sync::Arc;
 
+use super::active::{Active, Due, Outgoing};
 use super::congestion::Controller;
 use super::ecn::EcnState;
 use super::half_open::{WINDOW_SHIFT, timestamp_value};
-use super::path_mtu::PathLimit;
-use super::reassembly::Reassembly;
-use super::records::Records;
-use super::recovery::Recovery;
-use super::recovery::delivery::DeliveryRate;
-use super::recovery::rack::{Rack, Reordering};
-use super::recovery::sent_log::SentLog;
-use super::recovery::tail_probe::TailProbe;
-use super::recovery::undo::Undo;
+use super::moment::Moment;
+use super::recovery::rack::Reordering;
 use super::right_sizing::RightSizing;
 use super::rtt::RttEstimator;
-use super::timers::Timers;
+use super::timers::{Deadline, Timers};
 use super::totals::Totals;
 use super::window::ReceiveWindow;
 use super::{
     Context, Error, Events, PathState, SocketOptions, State, TcpInfo, TimeWait, TimerInfo, TimerKind,
 };
-use crate::buffer::{ReceiveQueue, SendQueue};
 use crate::time::{Duration, Instant};
 use crate::wire::{SeqNumber, TcpHeader};
 
 /// Bytes that the timestamps option takes in every segment.
 pub(super) const TIMESTAMPS_LEN: u16 = 12;
 
-/// What is to become of a last segment that is not full.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tail {
-    /// The application has announced that more follows: it does not end with PSH.
-    pub(super) more: bool,
-    /// It waits for what was announced.
-    pub(super) held: bool,
-    /// The application has pushed: it waits for nothing.
-    pub(super) pushed: bool,
-}
-
-/// What exists only while there is something to send or unacknowledged.
-#[derive(Debug, Default)]
-pub(super) struct Outgoing {
-    /// From SND.UNA on (behind our SYN until that is acknowledged).
-    pub(super) queue: SendQueue,
-    pub(super) records: Records,
-    pub(super) tail: Tail,
-    pub(super) log: SentLog,
-    pub(super) recovery: Recovery,
-    pub(super) rack: Rack,
-    pub(super) rate: DeliveryRate,
-    /// When the next data was to leave by the pacing rate, however late it did.
-    pub(super) paced_until: Instant,
-}
-
-/// What exists only while there is something to read or to put in order.
-#[derive(Debug, Default)]
-pub(super) struct Incoming {
-    /// Up to RCV.NXT.
-    pub(super) queue: ReceiveQueue,
-    /// Above RCV.NXT.
-    pub(super) reassembly: Reassembly,
-    /// Where the peer's FIN is, if it came before data that precedes it.
-    pub(super) fin: Option<SeqNumber>,
-}
-
 /// Things to send that are not data; each goes out with the next segment that can carry it, or alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pending {
-    /// A SYN, or in SYN-RECEIVED a SYN-ACK.
-    pub(super) syn: bool,
     /// An acknowledgment that somebody waits for.
     pub(super) ack: bool,
-    /// An acknowledgment of data that came in order: due, but better late for more of it.
-    pub(super) routine_ack: bool,
     pub(super) reset: bool,
-    /// A zero-window probe.
-    pub(super) probe: bool,
     pub(super) keep_alive: bool,
-    /// The first segment of a recovery, or after a partial acknowledgment: no window holds it back.
-    pub(super) retransmit: bool,
-    /// A tail loss probe: no congestion window holds it back.
-    pub(super) tail_probe: bool,
 }
 
 /// One TCP connection.
@@ -113,29 +59,20 @@ pub(super) struct Pending {
 pub struct Connection {
     pub(super) state: State,
     pub(super) pending: Pending,
-    pub(super) events: Events,
     pub(super) error: Option<Error>,
 
-    pub(super) iss: SeqNumber,
+    /// Until our SYN is acknowledged this is the ISS.
     pub(super) snd_una: SeqNumber,
     pub(super) snd_nxt: SeqNumber,
     pub(super) snd_wnd: u32,
     /// MAX.SND.WND (RFC 5961 5.2; RFC 1122 4.2.3.4).
     pub(super) max_snd_wnd: u32,
     pub(super) snd_wl1: SeqNumber,
-    pub(super) snd_wl2: SeqNumber,
 
-    pub(super) irs: SeqNumber,
     pub(super) rcv_nxt: SeqNumber,
     pub(super) window: ReceiveWindow,
     pub(super) right_sizing: RightSizing,
-    /// Last.ACK.sent (RFC 7323 4.3).
-    pub(super) last_ack_sent: SeqNumber,
-    /// Bytes received since then.
-    pub(super) unacknowledged: u32,
     pub(super) quick_acks: u8,
-    /// A duplicate that the next acknowledgment reports (RFC 2883).
-    pub(super) duplicate: Option<(SeqNumber, SeqNumber)>,
 
     /// The MSS that we announce.
     pub(super) mss: u16,
@@ -150,7 +87,8 @@ pub struct Connection {
     pub(super) sack: bool,
     pub(super) timestamps: bool,
     pub(super) ts_recent: u32,
-    pub(super) ts_recent_at: Instant,
+    /// In seconds: what PAWS asks is whether it was weeks ago.
+    pub(super) ts_recent_at: u32,
     pub(super) timestamp_offset: u32,
 
     /// Our FIN is to follow the last byte of the queue.
@@ -163,36 +101,21 @@ pub struct Connection {
     pub(super) read_shut: bool,
     /// A `write` found no room.
     pub(super) write_blocked: bool,
-    /// Probes of a closed window have been sent since it was last open.
-    pub(super) probed: bool,
 
     pub(super) rtt: RttEstimator,
     pub(super) reordering: Reordering,
-    pub(super) tail_probe: TailProbe,
     pub(super) congestion: Controller,
-    /// What the last reduction of the window can be undone with, until it is known to have been due.
-    pub(super) undo: Option<Box<Undo>>,
-    /// What the path has shown that it does not carry.
-    pub(super) path_limit: Option<Box<PathLimit>>,
     pub(super) ecn: EcnState,
     pub(super) paced: bool,
-    /// Congestion control kept us from sending when SND.NXT was here.
-    pub(super) cwnd_limited_at: Option<SeqNumber>,
-    pub(super) timers: Timers,
-    /// Time-outs in a row without an answer.
-    pub(super) retries: u8,
+    pub(super) keep_alive_at: Deadline,
     pub(super) keep_alive_probes: u8,
-    pub(super) retransmissions: u32,
     pub(super) totals: Totals,
-    pub(super) last_sent: Instant,
-    pub(super) last_received: Instant,
-    /// When SND.UNA last moved, or sending began: where the user timeout counts from.
-    pub(super) last_progress: Instant,
-    pub(super) last_challenge: Option<Instant>,
+    pub(super) last_sent: Moment,
+    pub(super) last_received: Moment,
 
     pub(super) options: Arc<SocketOptions>,
-    pub(super) outgoing: Option<Box<Outgoing>>,
-    pub(super) incoming: Option<Box<Incoming>>,
+    /// What is there only while something happens.
+    pub(super) active: Active,
 }
 
 impl Connection {
@@ -232,7 +155,8 @@ impl Connection {
 
     /// What changed for the application since the last call; nothing once it has let the connection go.
     pub fn take_events(&mut self) -> Events {
-        let events = std::mem::take(&mut self.events);
+        let events =
+            self.active.existing().map(|active| std::mem::take(&mut active.events)).unwrap_or_default();
         if self.orphan { Events::default() } else { events }
     }
 
@@ -259,11 +183,11 @@ impl Connection {
         self.options = options;
         self.note_room();
         self.keep_alive_probes = 0;
-        self.timers.keep_alive.clear();
+        self.keep_alive_at.clear();
     }
 
     /// A snapshot with what `ss -i` shows. `config` supplies the bounds of the retransmission time-out.
-    pub fn info(&self, config: &super::Config) -> TcpInfo {
+    pub fn info(&self, now: Instant, config: &super::Config) -> TcpInfo {
         TcpInfo {
             state: self.state,
             srtt: self.rtt.srtt(),
@@ -279,13 +203,13 @@ impl Connection {
             advertised_mss: self.mss,
             rcv_mss: self.rcv_mss,
             path: self.path_state(),
-            sacked: self.outgoing.as_ref().map_or(0, |outgoing| outgoing.log.sacked()),
-            lost: self.outgoing.as_ref().map_or(0, |outgoing| outgoing.log.lost()),
+            sacked: self.active.outgoing.as_ref().map_or(0, |outgoing| outgoing.log.sacked()),
+            lost: self.active.outgoing.as_ref().map_or(0, |outgoing| outgoing.log.lost()),
             send_queue: self.queued(),
-            receive_queue: self.incoming.as_ref().map_or(0, |incoming| incoming.queue.len()),
+            receive_queue: self.active.incoming.as_ref().map_or(0, |incoming| incoming.queue.len()),
             in_flight: self.in_flight(),
             backoff: self.rtt.backoff(),
-            retransmissions: self.retransmissions,
+            retransmissions: self.totals.retransmissions,
             timestamps: self.timestamps,
             sack: self.sack,
             window_scale: self.window_scaling.then_some((WINDOW_SHIFT, self.snd_shift)),
@@ -296,17 +220,19 @@ impl Connection {
             bytes_received: self.totals.bytes_received,
             segments_in: self.totals.segments_in,
             segments_out: self.totals.segments_out,
-            last_sent: self.last_sent,
-            last_received: self.last_received,
+            last_sent: self.last_sent.instant(now),
+            last_received: self.last_received.instant(now),
         }
     }
 
     /// The timer that fires next.
     pub fn next_timer(&self) -> Option<TimerInfo> {
         let persisting = self.state.is_synchronised() && (self.in_flight() == 0 || self.is_probing());
-        let (kind, at) = self.timers.next_with_kind(persisting)?;
+        let keep_alive = self.keep_alive_at.at().map(|at| (TimerKind::KeepAlive, at));
+        let others = self.active.timers.next_with_kind(persisting);
+        let (kind, at) = keep_alive.into_iter().chain(others).min_by_key(|&(_, at)| at)?;
         let tries = match kind {
-            TimerKind::Retransmit | TimerKind::Persist => self.retries,
+            TimerKind::Retransmit | TimerKind::Persist => self.active.retries,
             TimerKind::KeepAlive => self.keep_alive_probes,
             _ => 0,
         };
@@ -315,12 +241,12 @@ impl Connection {
 
     /// Of what is under way, or else of what was before.
     fn delivery_rate(&self) -> u64 {
-        let latest = self.outgoing.as_ref().map(|outgoing| outgoing.rate.latest());
+        let latest = self.active.outgoing.as_ref().map(|outgoing| outgoing.rate.latest());
         latest.filter(|&rate| rate > 0).unwrap_or(self.totals.delivery_rate as u64)
     }
 
     fn path_state(&self) -> PathState {
-        let Some(outgoing) = &self.outgoing else { return PathState::Open };
+        let Some(outgoing) = &self.active.outgoing else { return PathState::Open };
         let recovery = &outgoing.recovery;
         match (recovery.is_open(), recovery.is_fast()) {
             (true, _) if recovery.dup_acks() > 0 || outgoing.log.sacked() > 0 => PathState::Disorder,
@@ -332,7 +258,7 @@ impl Connection {
 
     /// Bytes written and not acknowledged.
     pub(super) fn queued(&self) -> usize {
-        self.outgoing.as_ref().map_or(0, |outgoing| outgoing.queue.len())
+        self.active.outgoing.as_ref().map_or(0, |outgoing| outgoing.queue.len())
     }
 
     /// SEG.SEQ for a segment without data. While the peer's window is closed SND.NXT counts a probe that lies beyond
@@ -345,8 +271,8 @@ impl Connection {
     /// lie in the device it may wait for them: the sender has them under way already, and one that stands for many
     /// costs both sides less.
     pub fn output_can_wait(&self) -> bool {
-        let routine = Pending { routine_ack: self.pending.routine_ack, ..Pending::default() };
-        self.outgoing.is_none() && self.pending == routine
+        let routine = Due { routine_ack: self.active.due.routine_ack, ..Due::NOTHING };
+        self.active.outgoing.is_none() && self.active.due == routine && self.pending == Pending::default()
     }
 
     /// Whether an acknowledgment is owed that somebody waits for: of a gap, of a probe, of a window that has opened.
@@ -372,28 +298,27 @@ impl Connection {
     /// Memory left for what the peer sends. The limit counts what is pinned, not what it holds.
     pub(super) fn receive_room(&self) -> usize {
         let pinned = self
+            .active
             .incoming
             .as_ref()
             .map_or(0, |incoming| incoming.queue.pinned() + incoming.reassembly.pinned());
         self.right_sizing.size().saturating_sub(pinned)
     }
 
-    /// Gives the boxes back once they hold nothing.
+    /// Gives the queues back once they hold nothing.
     pub(super) fn release_memory(&mut self) {
-        let idle = |outgoing: &Outgoing| {
+        let Some(active) = self.active.existing() else { return };
+        let idle = |outgoing: &mut Outgoing| {
             outgoing.queue.is_empty() && outgoing.log.is_empty() && outgoing.recovery.is_open()
         };
-        if let Some(outgoing) = self.outgoing.take_if(|outgoing| idle(outgoing))
+        if let Some(outgoing) = active.outgoing.take_if(idle)
             && outgoing.rate.latest() > 0
         {
             self.totals.delivery_rate = outgoing.rate.latest() as f32;
         }
-        let idle = |incoming: &Incoming| {
+        active.incoming.take_if(|incoming| {
             incoming.queue.is_empty() && incoming.reassembly.is_empty() && incoming.fin.is_none()
-        };
-        if self.incoming.as_deref().is_some_and(idle) {
-            self.incoming = None;
-        }
+        });
     }
 
     /// Ends the connection: CLOSED, with the error that every later call repeats. What was received stays readable.
@@ -401,17 +326,19 @@ impl Connection {
         self.snd_nxt = self.acceptable_seq();
         self.state = State::Closed;
         self.error = error;
-        self.outgoing = None;
-        self.undo = None;
+        self.active.outgoing = None;
+        self.active.undo = None;
         self.snd_una = self.snd_nxt;
-        self.timers = Timers::default();
+        self.active.timers = Timers::NONE;
+        self.keep_alive_at.clear();
+        self.active.due = Due::NOTHING;
         self.pending = Pending::default();
-        self.events.failed |= error.is_some();
-        self.events.closed = true;
-        self.events.readable = true;
-        self.events.writable = true;
+        self.active.events.failed |= error.is_some();
+        self.active.events.closed = true;
+        self.active.events.readable = true;
+        self.active.events.writable = true;
         if self.orphan {
-            self.incoming = None;
+            self.active.incoming = None;
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::connection::{Arrival, Connection};
 use super::{Context, EcnMode};
-use crate::wire::{Ecn, SeqNumber, TcpFlags, TcpHeader};
+use crate::wire::{Ecn, TcpFlags, TcpHeader};
 
 /// What a SYN that asks for ECN has (RFC 3168 6.1.1).
 const ECN_SETUP: [TcpFlags; 2] = [TcpFlags::ECE, TcpFlags::CWR];
@@ -16,8 +16,6 @@ pub(super) struct EcnState {
     echo: bool,
     /// The window was reduced: the next new data says so.
     reduced: bool,
-    /// SND.NXT at the last reduction for a mark: none follows until this is acknowledged.
-    round_end: Option<SeqNumber>,
 }
 
 impl EcnState {
@@ -35,7 +33,7 @@ pub(super) fn is_setup_syn(syn: &TcpHeader) -> bool {
 impl Connection {
     /// The flags that ask for ECN, on the first SYN only: some paths lose SYNs that ask (RFC 3168 6.1.1.1).
     pub(super) fn setup_flags(&self, cx: &Context<'_>) -> TcpFlags {
-        if cx.config.ecn == EcnMode::Always && self.retries == 0 {
+        if cx.config.ecn == EcnMode::Always && self.active.retries == 0 {
             TcpFlags::ECE | TcpFlags::CWR
         } else {
             TcpFlags::default()
@@ -73,23 +71,23 @@ impl Connection {
         if !self.echoes_mark(segment) {
             return;
         }
-        let recovering = self.outgoing.as_ref().is_some_and(|outgoing| !outgoing.recovery.is_open());
-        let answered = self.ecn.round_end.is_some_and(|end| segment.ack.lt(end));
+        let recovering = self.active.outgoing.as_ref().is_some_and(|outgoing| !outgoing.recovery.is_open());
+        let answered = self.active.marked_until.is_some_and(|end| segment.ack.lt(end));
         if recovering || answered {
             return;
         }
         cx.counters.ecn_reductions += 1;
         let in_flight = self.in_flight().min(self.congestion.cwnd());
         self.congestion.on_mark(cx.now, in_flight, u32::from(self.snd_mss));
-        self.cwnd_limited_at = None;
-        self.ecn.round_end = Some(self.snd_nxt);
+        self.active.cwnd_limited_at = None;
+        self.active.marked_until = Some(self.snd_nxt);
         self.ecn.reduced = true;
     }
 
     /// The window was reduced because of a loss: the peer need not go on echoing (RFC 3168 6.1.2).
     pub(super) fn note_reduction(&mut self) {
         self.ecn.reduced = true;
-        self.ecn.round_end = Some(self.snd_nxt);
+        self.active.marked_until = Some(self.snd_nxt);
     }
 
     /// The flag that an acknowledgment carries.

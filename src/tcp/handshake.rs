@@ -11,7 +11,7 @@ impl Connection {
     pub(super) fn handle_in_syn_sent(&mut self, cx: &mut Context<'_>, arrival: &mut Arrival<'_>) -> Step {
         let segment = arrival.header;
         let acknowledges = segment.has(TcpFlags::ACK);
-        if acknowledges && (segment.ack.le(self.iss) || segment.ack.gt(self.snd_nxt)) {
+        if acknowledges && (segment.ack.le(self.snd_una) || segment.ack.gt(self.snd_nxt)) {
             cx.counters.bad_ack += 1;
             return Step::Break(reset_for(segment, arrival.payload.len()));
         }
@@ -36,7 +36,7 @@ impl Connection {
         // Simultaneous open (RFC 9293 3.5): our SYN goes out again, now with the ACK of theirs. Data with the SYN
         // is not kept; it will be sent again.
         self.state = State::SynReceived;
-        self.pending.syn = true;
+        self.active.due.syn = true;
         DROP
     }
 
@@ -53,16 +53,15 @@ impl Connection {
     }
 
     fn take_syn_ack(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>) -> Step {
-        let syn_was_lost = self.retries > 0;
+        let syn_was_lost = self.active.retries > 0;
         if syn_was_lost {
             self.rtt.syn_was_lost();
         } else {
-            self.rtt.sample(arrival.meta.received_at - self.last_sent);
+            self.rtt.sample(arrival.meta.received_at - self.active.sent_at);
         }
         self.start_congestion_control(cx, syn_was_lost);
         self.take_setup_answer(cx, arrival.header);
         self.snd_una = arrival.header.ack;
-        self.snd_wl2 = arrival.header.ack;
         self.pending.ack = true;
         self.establish(cx);
         NEXT
@@ -70,14 +69,14 @@ impl Connection {
 
     /// The last step of every open.
     pub(super) fn establish(&mut self, cx: &Context<'_>) {
-        self.retries = 0;
-        self.pending.syn = false;
-        self.last_progress = cx.now;
-        self.timers.retransmit.clear();
+        self.active.retries = 0;
+        self.active.due.syn = false;
+        self.active.last_progress = cx.now;
+        self.active.timers.retransmit.clear();
         // A close that came before the handshake was complete takes effect now.
         self.state = if self.fin_queued { State::FinWait1 } else { State::Established };
-        self.events.connected = true;
-        self.events.writable = true;
+        self.active.events.connected = true;
+        self.active.events.writable = true;
     }
 
     /// The window that a SYN announces: never scaled.

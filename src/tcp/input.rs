@@ -4,19 +4,25 @@ use std::ops::ControlFlow;
 
 use super::connection::{Arrival, Connection};
 use super::half_open::WINDOW_SHIFT;
+use super::moment::Moment;
 use super::{Context, Error, SegmentMeta, State, reset_for};
 use crate::buffer::Chunk;
-use crate::time::Duration;
+use crate::time::Instant;
 use crate::wire::{SeqNumber, TcpFlags, TcpHeader};
 
-/// TS.Recent is not trusted after this much silence: the peer's clock may have wrapped (RFC 7323 5.5).
-const PAWS_TRUST: Duration = Duration::from_secs(24 * 24 * 3600);
+/// TS.Recent is not trusted after so many seconds of silence: the peer's clock may have wrapped (RFC 7323 5.5).
+const PAWS_TRUST: u32 = 24 * 24 * 3600;
 
 /// Goes on to the next step, or ends here with a reset to send or none.
 pub(super) type Step = ControlFlow<Option<TcpHeader>>;
 
 pub(super) const DROP: Step = ControlFlow::Break(None);
 pub(super) const NEXT: Step = ControlFlow::Continue(());
+
+/// Whole seconds of an instant.
+pub(super) fn seconds(now: Instant) -> u32 {
+    (now.as_millis() / 1_000) as u32
+}
 
 impl Connection {
     /// Handles a segment of this connection. What is left of `payload` afterwards has not been taken over. Returns a
@@ -77,7 +83,7 @@ impl Connection {
         }
         self.note_mark(cx, arrival);
         self.totals.segments_in = self.totals.segments_in.wrapping_add(1);
-        self.last_received = cx.now;
+        self.last_received = Moment::at(cx.now);
         self.keep_alive_probes = 0;
         self.trim(arrival);
         NEXT
@@ -181,9 +187,10 @@ impl Connection {
 
     /// Whether the limit allows a challenge now; it counts as sent.
     pub(super) fn may_challenge(&mut self, cx: &mut Context<'_>) -> bool {
-        let due = self.last_challenge.is_none_or(|last| cx.now - last >= cx.config.challenge_ack_interval);
+        let due =
+            self.active.last_challenge.is_none_or(|last| cx.now - last >= cx.config.challenge_ack_interval);
         if due {
-            self.last_challenge = Some(cx.now);
+            self.active.last_challenge = Some(cx.now);
             cx.counters.challenge_acks += 1;
         } else {
             cx.counters.challenge_acks_limited += 1;
@@ -191,11 +198,21 @@ impl Connection {
         due
     }
 
+    /// Whether TS.Recent is so old that it says nothing any more.
+    fn ts_recent_expired(&self, now: Instant) -> bool {
+        seconds(now).saturating_sub(self.ts_recent_at) >= PAWS_TRUST
+    }
+
+    /// Last.ACK.sent (RFC 7323 4.3): everything before what has not been acknowledged since.
+    fn last_ack_sent(&self) -> SeqNumber {
+        self.rcv_nxt - self.active.unacknowledged
+    }
+
     /// RFC 7323 5.3 R1: an older timestamp than the newest in order is one of an earlier time.
     fn fails_paws(&self, cx: &Context<'_>, segment: &TcpHeader) -> bool {
         let Some(timestamps) = segment.options.timestamps.filter(|_| self.timestamps) else { return false };
         let older = SeqNumber(timestamps.value).lt(SeqNumber(self.ts_recent));
-        older && cx.now - self.ts_recent_at < PAWS_TRUST
+        older && !self.ts_recent_expired(cx.now)
     }
 
     /// RFC 7323 4.3: only a segment that covers Last.ACK.sent may set TS.Recent, so that a delayed acknowledgment
@@ -204,10 +221,10 @@ impl Connection {
     fn update_ts_recent(&mut self, cx: &Context<'_>, segment: &TcpHeader) {
         let Some(timestamps) = segment.options.timestamps.filter(|_| self.timestamps) else { return };
         let newer = SeqNumber(timestamps.value).ge(SeqNumber(self.ts_recent));
-        let expired = cx.now - self.ts_recent_at >= PAWS_TRUST;
-        if segment.seq.le(self.last_ack_sent) && (newer || expired) {
+        let expired = self.ts_recent_expired(cx.now);
+        if segment.seq.le(self.last_ack_sent()) && (newer || expired) {
             self.ts_recent = timestamps.value;
-            self.ts_recent_at = cx.now;
+            self.ts_recent_at = seconds(cx.now);
         }
     }
 
@@ -215,7 +232,7 @@ impl Connection {
     fn note_duplicate(&mut self, arrival: &Arrival<'_>) {
         let end = (arrival.seq + arrival.payload.len() as u32).min(self.rcv_nxt);
         if self.sack && arrival.seq.lt(end) {
-            self.duplicate = Some((arrival.seq, end));
+            self.active.duplicate = Some((arrival.seq, end));
         }
     }
 }

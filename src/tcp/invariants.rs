@@ -12,7 +12,7 @@ impl Connection {
         if self.state == State::Closed {
             return Ok(());
         }
-        if let Some(outgoing) = &self.outgoing
+        if let Some(outgoing) = &self.active.outgoing
             && self.state.is_synchronised()
         {
             outgoing.log.check(self.snd_una, self.snd_nxt)?;
@@ -24,10 +24,10 @@ impl Connection {
         } else if self.state.is_synchronised() && self.in_flight() > 0 {
             return Err(format!("{} octets in flight and nothing to send them again from", self.in_flight()));
         }
-        if self.state.is_synchronised() && self.in_flight() > 0 && !self.timers.retransmit.is_set() {
+        if self.state.is_synchronised() && self.in_flight() > 0 && !self.active.timers.retransmit.is_set() {
             return Err("data in flight without a timer".into());
         }
-        if let Some(incoming) = &self.incoming {
+        if let Some(incoming) = &self.active.incoming {
             incoming.reassembly.check(self.rcv_nxt)?;
             let most = 2 * self.options.receive_buffer + 2 * 66 * 1024;
             if incoming.queue.pinned() + incoming.reassembly.pinned() > most {

@@ -40,7 +40,7 @@ impl Connection {
     /// How long after it was sent a segment may still arrive when a later one has (RFC 8985 6.2 step 4); `None` for a
     /// connection without SACK.
     pub(super) fn patience(&self) -> Option<Duration> {
-        let outgoing = self.outgoing.as_ref().filter(|_| self.sack)?;
+        let outgoing = self.active.outgoing.as_ref().filter(|_| self.sack)?;
         Some(outgoing.rack.patience(&Path {
             reordering: self.reordering,
             recovering: !outgoing.recovery.is_open(),
@@ -56,7 +56,7 @@ impl Connection {
     /// the RFC waits for the last of them. `delivered` bytes left the network now. Says whether there was a loss.
     pub(super) fn look_for_losses(&mut self, cx: &mut Context<'_>, now: Instant, delivered: u32) -> bool {
         let Some(patience) = self.patience() else { return false };
-        let Some(outgoing) = &mut self.outgoing else { return false };
+        let Some(outgoing) = self.active.outgoing_mut() else { return false };
         let Some(newest) = outgoing.rack.newest() else { return false };
         let (rate, congestion) = (&mut outgoing.rate, &mut self.congestion);
         let (found, due) = outgoing.log.mark_lost_before(newest, now, patience, &mut |sent| {
@@ -67,10 +67,12 @@ impl Connection {
         }
         match due {
             Some(at) => {
-                self.timers.loss.set(at);
-                self.timers.loss_purpose = LossTimer::Reordering;
+                self.active.timers.loss.set(at);
+                self.active.timers.loss_purpose = LossTimer::Reordering;
             }
-            None if self.timers.loss_purpose == LossTimer::Reordering => self.timers.loss.clear(),
+            None if self.active.timers.loss_purpose == LossTimer::Reordering => {
+                self.active.timers.loss.clear()
+            }
             None => {}
         }
         found
@@ -85,30 +87,31 @@ impl Connection {
         let mss = u32::from(self.snd_mss);
         let flight = self.in_flight() + delivered;
         self.prepare_undo(false);
-        let Some(outgoing) = &mut self.outgoing else { return };
+        let Some(active) = self.active.existing() else { return };
+        let Some(outgoing) = &mut active.outgoing else { return };
         // RecoverFS (RFC 9937 6.1): without what had left the network before.
         let left = outgoing.log.sacked() + outgoing.recovery.dup_acks().saturating_mul(mss);
         outgoing.recovery.enter_fast(snd_nxt, flight.saturating_sub(left));
-        self.pending.retransmit = outgoing.log.lost() > 0;
-        self.pending.tail_probe = false;
-        self.tail_probe.forget();
+        active.due.retransmit = outgoing.log.lost() > 0;
+        active.due.tail_probe = false;
+        active.tail_probe.forget();
         self.congestion.on_loss(in_flight, mss);
         self.note_reduction();
-        self.cwnd_limited_at = None;
+        self.active.cwnd_limited_at = None;
     }
 
     /// In fast recovery: what this acknowledgment lets out (RFC 9937). `safe` says that it has moved SND.UNA and shows
     /// no further loss.
     pub(super) fn regulate_recovery(&mut self, delivered: u32, safe: bool) {
         let (pipe, ssthresh, mss) = (self.pipe(), self.congestion.ssthresh(), u32::from(self.snd_mss));
-        if let Some(prr) = self.outgoing.as_mut().and_then(|outgoing| outgoing.recovery.prr()) {
+        if let Some(prr) = self.active.outgoing_mut().and_then(|outgoing| outgoing.recovery.prr()) {
             prr.on_ack(&Progress { delivered, pipe, ssthresh, safe, mss });
         }
     }
 
     /// RFC 8985 8: the reordering timer or the probe's.
     pub(super) fn on_loss_timer(&mut self, cx: &mut Context<'_>) {
-        match self.timers.loss_purpose {
+        match self.active.timers.loss_purpose {
             LossTimer::Reordering => {
                 if self.look_for_losses(cx, cx.now, 0) {
                     // Nothing was delivered, but time has passed: as good as a segment, or nothing would go out.
@@ -116,7 +119,7 @@ impl Connection {
                 }
             }
             LossTimer::TailProbe => {
-                self.pending.tail_probe = true;
+                self.active.due.tail_probe = true;
                 self.restart_retransmit_timer(cx);
             }
         }
@@ -125,21 +128,21 @@ impl Connection {
     /// Sets the probe's timer if one may be sent (RFC 8985 7.2): data is under way, nothing is known to be missing, and
     /// the last probe is settled and has been followed by a measurement.
     pub(super) fn arm_tail_probe(&mut self, cx: &Context<'_>) {
-        self.pending.tail_probe = false;
-        if self.timers.loss.is_set() && self.timers.loss_purpose == LossTimer::Reordering {
+        self.active.due.tail_probe = false;
+        if self.active.timers.loss.is_set() && self.active.timers.loss_purpose == LossTimer::Reordering {
             return;
         }
-        self.timers.loss.clear();
-        let quiet = self.outgoing.as_ref().is_some_and(|outgoing| {
+        self.active.timers.loss.clear();
+        let quiet = self.active.outgoing.as_ref().is_some_and(|outgoing| {
             outgoing.recovery.is_open() && outgoing.log.sacked() == 0 && outgoing.log.lost() == 0
         });
         let wanted = quiet && self.sack && self.in_flight() > 0 && !self.is_probing();
-        let Some(rto_at) = self.timers.retransmit.at().filter(|_| wanted) else { return };
-        if self.state.is_synchronised() && !self.tail_probe.is_outstanding() && self.rtt.is_fresh() {
+        let Some(rto_at) = self.active.timers.retransmit.at().filter(|_| wanted) else { return };
+        if self.state.is_synchronised() && !self.active.tail_probe.is_outstanding() && self.rtt.is_fresh() {
             let one_segment = self.in_flight() <= u32::from(self.snd_mss);
             let at = tail_probe::timeout(cx.now, self.rtt.srtt(), one_segment, rto_at);
-            self.timers.loss.set(at);
-            self.timers.loss_purpose = LossTimer::TailProbe;
+            self.active.timers.loss.set(at);
+            self.active.timers.loss_purpose = LossTimer::TailProbe;
         }
     }
 
@@ -157,13 +160,13 @@ impl Connection {
             let fin = self.fin_queued && !self.fin_sent && len == unsent && len < window;
             self.send_new(cx, len, fin, sink)
         } else {
-            let tail = self.outgoing.as_ref().and_then(|outgoing| outgoing.log.tail());
+            let tail = self.active.outgoing.as_ref().and_then(|outgoing| outgoing.log.tail());
             tail.map_or(SendOutcome::Sent, |tail| self.send_again(cx, tail, sink))
         };
         if outcome != SendOutcome::Full {
-            self.pending.tail_probe = false;
-            self.timers.loss.clear();
-            self.tail_probe.on_sent(self.snd_nxt, !new);
+            self.active.due.tail_probe = false;
+            self.active.timers.loss.clear();
+            self.active.tail_probe.on_sent(self.snd_nxt, !new);
             self.rtt.on_tail_probe();
             self.restart_retransmit_timer(cx);
             cx.counters.tail_probes += 1;
@@ -178,11 +181,11 @@ impl Connection {
             dsack: reported_duplicate(segment).map(|(_, right)| right),
             bare_duplicate: duplicate && segment.options.sack.is_empty(),
         };
-        if self.tail_probe.on_ack(&answer) {
+        if self.active.existing().is_some_and(|active| active.tail_probe.on_ack(&answer)) {
             cx.counters.tail_probe_repairs += 1;
             let in_flight = self.in_flight().min(self.congestion.cwnd());
             self.congestion.on_mark(cx.now, in_flight, u32::from(self.snd_mss));
-            self.cwnd_limited_at = None;
+            self.active.cwnd_limited_at = None;
         }
     }
 }

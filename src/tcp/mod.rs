@@ -57,7 +57,7 @@
 //! assert_eq!(&received, b"hello");
 //! let told: Events = client.take_events();
 //! assert!(told.connected && !told.failed);
-//! let info: TcpInfo = client.info(&config);
+//! let info: TcpInfo = client.info(now, &config);
 //! assert_eq!((info.state, info.path), (State::Established, PathState::Open));
 //!
 //! // Had nothing come, the SYN-ACK would have been sent again.
@@ -67,6 +67,7 @@
 //! ```
 
 mod ack;
+mod active;
 mod config;
 mod congestion;
 mod connection;
@@ -83,6 +84,7 @@ mod interface;
 mod invariants;
 mod isn;
 mod loss;
+mod moment;
 mod opening;
 mod output;
 mod pacing;

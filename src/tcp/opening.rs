@@ -1,17 +1,19 @@
 //! How a connection begins: constructors, and what the two SYNs settle.
 
+use super::active::Active;
 use super::congestion::{Beginning, Controller, initial_window};
 use super::connection::{Connection, Pending, TIMESTAMPS_LEN};
 use super::ecn::EcnState;
 use super::half_open::WINDOW_SHIFT;
+use super::input::seconds;
+use super::moment::Moment;
 use super::recovery::rack::Reordering;
-use super::recovery::tail_probe::TailProbe;
-use super::right_sizing::RightSizing;
+use super::right_sizing::{RightSizing, RoundTrip};
 use super::rtt::RttEstimator;
-use super::timers::Timers;
+use super::timers::Deadline;
 use super::totals::Totals;
 use super::window::ReceiveWindow;
-use super::{Context, Events, HalfOpen, Open, State};
+use super::{Context, HalfOpen, Open, State};
 use crate::time::Instant;
 use crate::wire::SeqNumber;
 
@@ -26,7 +28,7 @@ impl Connection {
     pub fn connect(cx: &mut Context<'_>, open: Open) -> Connection {
         cx.counters.active_opens += 1;
         let mut connection = Connection::new(cx, open, State::SynSent);
-        connection.pending.syn = true;
+        connection.active.due.syn = true;
         connection
     }
 
@@ -39,7 +41,7 @@ impl Connection {
         connection.ecn.enabled = half.ecn;
         connection.synchronise(cx, half.irs, u32::from(half.window));
         connection.negotiate(half.peer_mss, half.peer_shift, half.sack, half.ts_recent, cx.now);
-        connection.retries = u8::from(half.was_retransmitted());
+        connection.active.retries = u8::from(half.was_retransmitted());
         if let Some(rtt) = half.rtt(received_at) {
             connection.rtt.sample(rtt);
         }
@@ -50,26 +52,22 @@ impl Connection {
     }
 
     fn new(cx: &Context<'_>, open: Open, state: State) -> Connection {
+        let mut active = Active::default();
+        active.last_progress = cx.now;
+        active.sent_at = cx.now;
         Connection {
             state,
             pending: Pending::default(),
-            events: Events::default(),
             error: None,
-            iss: open.iss,
             snd_una: open.iss,
             snd_nxt: open.iss,
             snd_wnd: 0,
             max_snd_wnd: 0,
             snd_wl1: SeqNumber(0),
-            snd_wl2: SeqNumber(0),
-            irs: SeqNumber(0),
             rcv_nxt: SeqNumber(0),
             window: ReceiveWindow::default(),
             right_sizing: RightSizing::new(open.options.receive_buffer),
-            last_ack_sent: SeqNumber(0),
-            unacknowledged: 0,
             quick_acks: QUICK_ACKS,
-            duplicate: None,
             mss: open.mss,
             snd_mss: open.default_mss.min(open.mss),
             least_mss: open.default_mss.min(open.mss),
@@ -79,47 +77,35 @@ impl Connection {
             sack: false,
             timestamps: false,
             ts_recent: 0,
-            ts_recent_at: cx.now,
+            ts_recent_at: 0,
             timestamp_offset: open.timestamp_offset,
             fin_queued: false,
             fin_sent: false,
             orphan: false,
             read_shut: false,
             write_blocked: false,
-            probed: false,
             rtt: RttEstimator::default(),
             reordering: Reordering::default(),
-            tail_probe: TailProbe::default(),
             congestion: Controller::opening(u32::from(open.mss)),
-            undo: None,
-            path_limit: None,
             ecn: EcnState::default(),
             paced: cx.config.pacing,
-            cwnd_limited_at: None,
-            timers: Timers::default(),
-            retries: 0,
+            keep_alive_at: Deadline::NEVER,
             keep_alive_probes: 0,
-            retransmissions: 0,
             totals: Totals::default(),
-            last_sent: cx.now,
-            last_received: cx.now,
-            last_progress: cx.now,
-            last_challenge: None,
+            last_sent: Moment::at(cx.now),
+            last_received: Moment::at(cx.now),
             options: open.options,
-            outgoing: None,
-            incoming: None,
+            active,
         }
     }
 
     /// The peer's SYN has come: its sequence space begins here, with the window that our SYN announced or will.
     pub(super) fn synchronise(&mut self, cx: &Context<'_>, irs: SeqNumber, window: u32) {
-        self.irs = irs;
         self.rcv_nxt = irs + 1;
-        self.last_ack_sent = self.rcv_nxt;
         self.snd_wl1 = irs;
         self.window = ReceiveWindow::new(self.rcv_nxt, window, 0);
-        self.right_sizing.start(cx.now, self.rcv_nxt);
-        self.last_received = cx.now;
+        self.active.round_trip = RoundTrip::start(cx.now, self.rcv_nxt);
+        self.last_received = Moment::at(cx.now);
     }
 
     /// Both SYNs are known: settles the options (RFC 9293 3.7.1; RFC 7323 1.3; RFC 2018 2).
@@ -145,7 +131,7 @@ impl Connection {
         if let Some(value) = ts_recent {
             self.timestamps = true;
             self.ts_recent = value;
-            self.ts_recent_at = now;
+            self.ts_recent_at = seconds(now);
             self.snd_mss -= TIMESTAMPS_LEN;
         }
         self.rcv_mss = self.snd_mss;
@@ -161,7 +147,7 @@ impl Connection {
                 initial_window: window,
                 now: cx.now,
                 srtt: self.rtt.srtt(),
-                seed: u64::from(self.iss.0),
+                seed: u64::from(self.snd_una.0),
             },
         );
     }

@@ -32,7 +32,9 @@ impl Connection {
     pub fn poll_transmit(&mut self, cx: &mut Context<'_>, sink: &mut dyn SegmentSink) -> Transmit {
         self.forget_path_limit(cx.now);
         self.restart_after_idle(cx);
-        self.timers.pace.take_due(cx.now);
+        if let Some(active) = self.active.existing() {
+            active.timers.pace.take_due(cx.now);
+        }
         for _ in 0..BUDGET {
             let Some(action) = self.next_action() else {
                 if self.options.notsent_lowat.is_some() {
@@ -56,7 +58,7 @@ impl Connection {
         }
         match self.state {
             State::Closed => None,
-            State::SynSent | State::SynReceived if self.pending.syn => Some(Action::Syn),
+            State::SynSent | State::SynReceived if self.active.due.syn => Some(Action::Syn),
             State::SynSent => None,
             State::SynReceived | State::TimeWait => self.pending.ack.then_some(Action::Acknowledge),
             _ => self.next_data().or_else(|| self.next_control()),
@@ -64,26 +66,26 @@ impl Connection {
     }
 
     fn next_data(&self) -> Option<Action> {
-        if self.pending.tail_probe && self.in_flight() > 0 && !self.is_probing() {
+        if self.active.due.tail_probe && self.in_flight() > 0 && !self.is_probing() {
             return Some(Action::TailProbe);
         }
         self.next_retransmission().map(Action::Retransmit).or_else(|| self.next_new_data())
     }
 
     fn next_control(&self) -> Option<Action> {
-        if self.pending.probe && (self.has_unsent() || self.in_flight() > 0) {
+        if self.active.due.probe && (self.has_unsent() || self.in_flight() > 0) {
             Some(Action::Probe)
         } else if self.pending.keep_alive {
             Some(Action::KeepAlive)
         } else {
-            (self.pending.ack || self.pending.routine_ack).then_some(Action::Acknowledge)
+            (self.pending.ack || self.active.due.routine_ack).then_some(Action::Acknowledge)
         }
     }
 
     /// The oldest hole, as much of it as the congestion window allows (RFC 6675 5, step C). Entering recovery, the
     /// first segment goes out in any case.
     fn next_retransmission(&self) -> Option<Hole> {
-        let outgoing = self.outgoing.as_ref()?;
+        let outgoing = self.active.outgoing.as_ref()?;
         let hole = outgoing.log.first_hole()?;
         if self.is_probing() || outgoing.recovery.withholds_retransmissions() {
             return None;
@@ -91,7 +93,7 @@ impl Connection {
         let one = hole.len.min(u32::from(hole.size.min(self.snd_mss)));
         let room = self.cwnd_room();
         if room < one || self.waits_for_pace() {
-            return self.pending.retransmit.then_some(Hole { len: one, ..hole });
+            return self.active.due.retransmit.then_some(Hole { len: one, ..hole });
         }
         let len = hole.len.min(room).min(self.burst());
         let whole_segments = len / one * one;
@@ -129,7 +131,7 @@ impl Connection {
 
     /// Whether the last segment may go although it is not full.
     fn may_send_tail(&self, len: u32, mss: u32) -> bool {
-        let tail = self.outgoing.as_ref().map(|outgoing| outgoing.tail).unwrap_or_default();
+        let tail = self.active.outgoing.as_ref().map(|outgoing| outgoing.tail).unwrap_or_default();
         if self.fin_queued || tail.pushed {
             return true;
         }
@@ -139,7 +141,8 @@ impl Connection {
 
     /// How much of the `unsent` octets belongs to the record that SND.NXT is in.
     fn unsent_of_record(&self, unsent: u32) -> u32 {
-        let end = self.outgoing.as_ref().and_then(|outgoing| outgoing.records.end_behind(self.snd_nxt));
+        let end =
+            self.active.outgoing.as_ref().and_then(|outgoing| outgoing.records.end_behind(self.snd_nxt));
         end.map_or(unsent, |end| unsent.min(end - self.snd_nxt))
     }
 
@@ -161,8 +164,8 @@ impl Connection {
 
     /// Payload bytes of a full segment now: less than SND.MSS while SACK blocks ride along (RFC 6691 3).
     pub(super) fn segment_size(&self) -> u16 {
-        let gaps = self.incoming.as_ref().is_some_and(|incoming| !incoming.reassembly.is_empty());
-        if !self.sack || !(gaps || self.duplicate.is_some()) {
+        let gaps = self.active.incoming.as_ref().is_some_and(|incoming| !incoming.reassembly.is_empty());
+        if !self.sack || !(gaps || self.active.duplicate.is_some()) {
             return self.snd_mss;
         }
         let options = self.segment_options(Instant::ZERO).wire_len() as u16;
@@ -191,7 +194,7 @@ impl Connection {
     }
 
     pub(super) fn cwnd_room(&self) -> u32 {
-        let recovery = self.outgoing.as_ref().map(|outgoing| &outgoing.recovery);
+        let recovery = self.active.outgoing.as_ref().map(|outgoing| &outgoing.recovery);
         let regulated = recovery.filter(|_| !self.congestion.paces_recovery());
         let allowance = regulated.and_then(Recovery::allowance);
         allowance.unwrap_or_else(|| self.congestion.cwnd().saturating_sub(self.pipe()))
@@ -224,7 +227,7 @@ impl Connection {
             return;
         }
         self.announce_flight(cx.now);
-        if cx.now - self.last_sent > self.rto(cx) {
+        if cx.now - self.active.sent_at > self.rto(cx) {
             let window = initial_window(cx.config.initial_window, u32::from(self.snd_mss), false);
             self.congestion.on_restart(window);
         }
@@ -232,13 +235,13 @@ impl Connection {
 
     /// Remembers that the congestion window is what holds data back: only then may it grow.
     fn note_cwnd_limit(&mut self) {
-        if !self.state.is_synchronised() || self.outgoing.is_none() {
+        if !self.state.is_synchronised() || self.active.outgoing.is_none() {
             return;
         }
-        let lost = self.outgoing.as_ref().map_or(0, |outgoing| outgoing.log.lost());
+        let lost = self.active.outgoing.as_ref().map_or(0, |outgoing| outgoing.log.lost());
         let waiting = lost > 0 || self.unsent().min(self.window_room()) > 0;
         if waiting && self.cwnd_room() < u32::from(self.snd_mss) {
-            self.cwnd_limited_at = Some(self.snd_nxt);
+            self.active.cwnd_limited_at = Some(self.snd_nxt);
         }
     }
 }

@@ -43,16 +43,17 @@ impl Connection {
     /// which nothing waited is not.
     pub(super) fn pace(&mut self, now: Instant, octets: u32) {
         let Some(rate) = self.pacing_rate() else { return };
-        let Some(outgoing) = &mut self.outgoing else { return };
+        let Some(active) = self.active.existing() else { return };
+        let Some(outgoing) = &mut active.outgoing else { return };
         let whole = Duration::from_nanos(u64::from(octets) * 1_000_000_000 / rate);
         let late = now - outgoing.paced_until;
         let late = if late < whole { late.min(whole / 2) } else { Duration::ZERO };
         outgoing.paced_until = now + (whole - late);
-        self.timers.pace.set(outgoing.paced_until);
+        active.timers.pace.set(outgoing.paced_until);
     }
 
     /// Whether data has to wait for its turn.
     pub(super) fn waits_for_pace(&self) -> bool {
-        self.timers.pace.is_set()
+        self.active.timers.pace.is_set()
     }
 }

@@ -44,10 +44,10 @@ impl Connection {
     /// The retransmission timer has fired again. If full segments are what does not arrive, smaller ones may (RFC 4821
     /// 7.7; RFC 8899 4.3).
     pub(super) fn suspect_black_hole(&mut self, cx: &mut Context<'_>) {
-        if !self.retries.is_multiple_of(SUSPICIOUS) {
+        if !self.active.retries.is_multiple_of(SUSPICIOUS) {
             return;
         }
-        let Some(hole) = self.outgoing.as_ref().and_then(|outgoing| outgoing.log.first_hole()) else {
+        let Some(hole) = self.active.outgoing.as_ref().and_then(|outgoing| outgoing.log.first_hole()) else {
             return;
         };
         let sent = hole.len.min(hole.size.into()) + u32::from(self.options_len());
@@ -60,7 +60,9 @@ impl Connection {
 
     /// Once its time is over a limit may be no longer true.
     pub(super) fn forget_path_limit(&mut self, now: Instant) {
-        if let Some(limit) = self.path_limit.take_if(|limit| limit.until <= now) {
+        let limit =
+            self.active.existing().and_then(|active| active.path_limit.take_if(|limit| limit.until <= now));
+        if let Some(limit) = limit {
             self.snd_mss = limit.unlimited;
         }
     }
@@ -68,13 +70,13 @@ impl Connection {
     /// No segment carries more than `mss`, options included. What is under way and does is lost, and goes out again at
     /// once, cut anew; that tells nothing of congestion (RFC 1191 6.5).
     fn limit_segments(&mut self, cx: &Context<'_>, mss: u16) {
-        let unlimited = self.path_limit.as_ref().map_or(self.snd_mss, |limit| limit.unlimited);
-        self.path_limit = Some(Box::new(PathLimit { unlimited, until: cx.now + LIFETIME }));
+        let unlimited = self.active.path_limit.as_ref().map_or(self.snd_mss, |limit| limit.unlimited);
+        self.active.path_limit = Some(Box::new(PathLimit { unlimited, until: cx.now + LIFETIME }));
         self.snd_mss = mss - self.options_len();
-        if let Some(outgoing) = &mut self.outgoing
+        if let Some(outgoing) = self.active.outgoing_mut()
             && outgoing.log.cut_anew(self.snd_mss)
         {
-            self.pending.retransmit = true;
+            self.active.due.retransmit = true;
         }
     }
 

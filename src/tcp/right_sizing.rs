@@ -12,29 +12,44 @@ use crate::wire::SeqNumber;
 /// The receive window that a connection begins with.
 pub(super) const FIRST_BUFFER: usize = 64 * 1024;
 
-/// Measures what the application takes in a round trip, and keeps the size that follows from it.
+/// The size of the receive buffer, which follows what the application takes in a round trip.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RightSizing {
     /// Bytes of memory for what the peer sends; it only grows.
     size: u32,
-    /// Bytes that the application took in the round trip before this one.
+}
+
+/// A round trip over which what the application takes is measured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RoundTrip {
+    /// Bytes that the application took in the one before.
     taken_before: u32,
-    /// Where the application was when this round trip began.
+    /// Where the application was when this one began.
     from: SeqNumber,
     /// When it ends.
     until: Instant,
 }
 
+impl RoundTrip {
+    /// Before the first, or after a pause.
+    pub(super) const UNKNOWN: RoundTrip =
+        RoundTrip { taken_before: 0, from: SeqNumber(0), until: Instant::ZERO };
+
+    /// The peer's first byte will be at `rcv_nxt`.
+    pub(super) fn start(now: Instant, rcv_nxt: SeqNumber) -> Self {
+        RoundTrip { taken_before: 0, from: rcv_nxt, until: now }
+    }
+
+    /// Whether it is over, so that it can be [measured](RightSizing::measure).
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        now >= self.until
+    }
+}
+
 impl RightSizing {
     /// For a connection that is not open yet, and may receive `limit` bytes without reading.
     pub(super) fn new(limit: usize) -> Self {
-        RightSizing { size: FIRST_BUFFER.min(limit) as u32, ..RightSizing::default() }
-    }
-
-    /// The peer's first byte will be at `rcv_nxt`.
-    pub(super) fn start(&mut self, now: Instant, rcv_nxt: SeqNumber) {
-        self.from = rcv_nxt;
-        self.until = now;
+        RightSizing { size: FIRST_BUFFER.min(limit) as u32 }
     }
 
     /// Bytes of memory for what the peer sends.
@@ -48,24 +63,25 @@ impl RightSizing {
             self.size.min(u32::try_from(limit).unwrap_or(u32::MAX)).max(FIRST_BUFFER.min(limit) as u32);
     }
 
-    /// Whether [`measure`](Self::measure) has something to do.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        now >= self.until
-    }
-
-    /// A round trip is over: the application has come to `taken`, and the next takes `rtt`.
-    pub(super) fn measure(&mut self, now: Instant, rtt: Duration, taken: SeqNumber, limit: usize) {
-        let octets = u32::try_from(taken.distance(self.from)).unwrap_or(0);
+    /// A round trip is over: the application has come to `taken`, and the next, which begins now, takes `rtt`.
+    pub(super) fn measure(
+        &mut self,
+        round: &mut RoundTrip,
+        now: Instant,
+        rtt: Duration,
+        taken: SeqNumber,
+        limit: usize,
+    ) {
+        let octets = u32::try_from(taken.distance(round.from)).unwrap_or(0);
         // After a pause it was more than one round trip: nothing follows from that.
-        let paused = now - self.until > rtt;
+        let paused = now - round.until > rtt;
         if !paused {
-            let growth = octets.saturating_sub(self.taken_before);
+            let growth = octets.saturating_sub(round.taken_before);
             let wanted = octets.saturating_mul(2).saturating_add(growth.saturating_mul(4));
             self.size = self.size.max(wanted.min(u32::try_from(limit).unwrap_or(u32::MAX)));
         }
-        self.taken_before = if paused { 0 } else { octets };
-        self.from = taken;
-        self.until = now + rtt;
+        let taken_before = if paused { 0 } else { octets };
+        *round = RoundTrip { taken_before, from: taken, until: now + rtt };
     }
 }
 
@@ -87,15 +103,15 @@ mod tests {
         let mut sizing = RightSizing::new(LIMIT);
         let mut now = Instant::ZERO;
         let mut taken = SeqNumber(77);
-        sizing.start(now, taken);
-        sizing.measure(now, RTT, taken, LIMIT);
+        let mut round = RoundTrip::start(now, taken);
+        sizing.measure(&mut round, now, RTT, taken, LIMIT);
         octets
             .iter()
             .map(|&octets| {
                 now += RTT;
                 taken += octets;
-                assert!(sizing.is_due(now));
-                sizing.measure(now, RTT, taken, LIMIT);
+                assert!(round.is_over(now));
+                sizing.measure(&mut round, now, RTT, taken, LIMIT);
                 sizing.size()
             })
             .collect()
@@ -136,8 +152,9 @@ mod tests {
     #[test]
     fn a_pause_says_nothing_about_the_rate() {
         let mut sizing = RightSizing::new(LIMIT);
-        sizing.measure(Instant::ZERO, RTT, SeqNumber(0), LIMIT);
-        sizing.measure(Instant::ZERO + RTT * 100, RTT, SeqNumber(500_000), LIMIT);
+        let mut round = RoundTrip::start(Instant::ZERO, SeqNumber(0));
+        sizing.measure(&mut round, Instant::ZERO, RTT, SeqNumber(0), LIMIT);
+        sizing.measure(&mut round, Instant::ZERO + RTT * 100, RTT, SeqNumber(500_000), LIMIT);
         assert_eq!(sizing.size(), FIRST_BUFFER);
     }
 

@@ -1,6 +1,8 @@
 //! The segments that the output decides on: built, handed over, and noted as sent.
 
-use super::connection::{Connection, Tail};
+use super::active::Tail;
+use super::connection::Connection;
+use super::moment::Moment;
 use super::recovery::sent_log::Hole;
 use super::{Context, OutSegment, SegmentSink, State};
 use crate::time::Instant;
@@ -24,26 +26,26 @@ impl Connection {
         }
         let fin = fin && sent == len;
         if self.in_flight() == 0 {
-            self.last_progress = cx.now;
+            self.active.last_progress = cx.now;
         }
-        if !self.timers.retransmit.is_set() || self.in_flight() == 0 {
+        if !self.active.timers.retransmit.is_set() || self.in_flight() == 0 {
             self.restart_retransmit_timer(cx);
         }
         let octets = sent + u32::from(fin);
         if self.in_flight() == 0 {
-            self.outgoing.get_or_insert_default().rate.start(cx.now);
+            self.active.outgoing.get_or_insert_default().rate.start(cx.now);
         }
         let snapshot = self.snapshot(cx.now, octets);
-        let outgoing = self.outgoing.get_or_insert_default();
+        let outgoing = self.active.outgoing.get_or_insert_default();
         outgoing.log.push(seq, octets, size, cx.now, snapshot);
         if let Some(prr) = outgoing.recovery.prr() {
             prr.on_sent(octets);
         }
         self.snd_nxt += octets;
         self.fin_sent |= fin;
-        self.last_sent = cx.now;
+        self.note_sent(cx.now);
         self.arm_tail_probe(cx);
-        self.pending.probe = false; // the window, or the time-out that overrides it, has let data go
+        self.active.due.probe = false; // the window, or the time-out that overrides it, has let data go
         outcome
     }
 
@@ -62,17 +64,17 @@ impl Connection {
         }
         let octets = sent + u32::from(fin && sent == len);
         let snapshot = self.snapshot(cx.now, octets);
-        if let Some(outgoing) = &mut self.outgoing {
+        if let Some(outgoing) = self.active.outgoing_mut() {
             outgoing.log.mark_retransmitted(hole.seq, octets, cx.now, snapshot);
             if let Some(prr) = outgoing.recovery.prr() {
                 prr.on_sent(octets);
             }
         }
         self.note_retransmission(hole.seq, octets, self.timestamps.then(|| self.timestamp(cx.now)));
-        self.pending.retransmit = false;
-        self.retransmissions += 1;
+        self.active.due.retransmit = false;
+        self.totals.retransmissions += 1;
         cx.counters.retransmissions += 1;
-        if !self.timers.retransmit.is_set() {
+        if !self.active.timers.retransmit.is_set() {
             self.restart_retransmit_timer(cx);
         }
         outcome
@@ -90,7 +92,7 @@ impl Connection {
     ) -> (SendOutcome, u32) {
         let (ecn, marking) = self.data_marking(len > 0 && seq == self.snd_nxt);
         let mut header = self.header(cx.now, seq, TcpFlags::ACK | marking);
-        let outgoing = self.outgoing.get_or_insert_default();
+        let outgoing = self.active.outgoing.get_or_insert_default();
         let offset = (seq - self.snd_una) as usize;
         let record = outgoing.records.end_behind(seq).map_or(u32::MAX, |end| end - seq);
         let mut slices = [&[][..]; MAX_SLICES];
@@ -121,7 +123,7 @@ impl Connection {
         let outcome = if self.in_flight() == 0 {
             // An open window that silly-window avoidance kept waiting is used as it is (RFC 1122 4.2.3.4, override).
             // It also ends the wait for what the application has announced, or corked.
-            self.outgoing.get_or_insert_default().tail = Tail::default();
+            self.active.outgoing.get_or_insert_default().tail = Tail::default();
             let len = self.unsent().min(self.window_room().clamp(1, u32::from(self.segment_size())));
             self.send_new(cx, len, len == 0, sink)
         } else {
@@ -129,7 +131,7 @@ impl Connection {
             let (seq, size) = (self.snd_una, self.segment_size());
             let (outcome, _) = self.send_range(cx, seq, u32::from(!fin), size, fin, sink);
             let snapshot = self.snapshot(cx.now, 0);
-            if let Some(outgoing) = &mut self.outgoing
+            if let Some(outgoing) = self.active.outgoing_mut()
                 && outcome != SendOutcome::Full
             {
                 // Karn: the answer measures nothing.
@@ -138,8 +140,8 @@ impl Connection {
             outcome
         };
         if outcome != SendOutcome::Full {
-            self.pending.probe = false;
-            self.probed |= self.is_probing();
+            self.active.due.probe = false;
+            self.active.probed |= self.is_probing();
             cx.counters.window_probes += u64::from(self.is_probing());
         }
         outcome
@@ -178,7 +180,7 @@ impl Connection {
         let echo = if answer { self.ts_recent } else { 0 };
         let timestamps = Timestamps { value: self.timestamp(cx.now), echo };
         let header = TcpHeader {
-            seq: self.iss,
+            seq: self.snd_una,
             ack: if answer { self.rcv_nxt } else { SeqNumber(0) },
             flags: if answer { TcpFlags::SYN | TcpFlags::ACK } else { TcpFlags::SYN | self.setup_flags(cx) },
             window: self.syn_window(),
@@ -193,10 +195,10 @@ impl Connection {
         };
         let outcome = self.send_bare(cx, header, sink);
         if outcome != SendOutcome::Full {
-            self.pending.syn = false;
-            self.snd_nxt = self.iss + 1;
-            self.last_sent = cx.now;
-            if !self.timers.retransmit.is_set() {
+            self.active.due.syn = false;
+            self.snd_nxt = self.snd_una + 1;
+            self.note_sent(cx.now);
+            if !self.active.timers.retransmit.is_set() {
                 self.restart_retransmit_timer(cx);
             }
         }
@@ -228,12 +230,19 @@ impl Connection {
         if self.state == State::SynSent {
             return; // a SYN acknowledges nothing
         }
-        self.last_ack_sent = self.rcv_nxt;
-        self.unacknowledged = 0;
         self.pending.ack = false;
-        self.pending.routine_ack = false;
-        self.duplicate = None;
-        self.timers.delayed_ack.clear();
+        if let Some(active) = self.active.existing() {
+            active.unacknowledged = 0;
+            active.due.routine_ack = false;
+            active.duplicate = None;
+            active.timers.delayed_ack.clear();
+        }
+    }
+
+    /// Sequence space has been used.
+    fn note_sent(&mut self, now: Instant) {
+        self.active.sent_at = now;
+        self.last_sent = Moment::at(now);
     }
 
     /// A header of the synchronised states: acknowledgment, window, timestamps, SACK.
@@ -259,10 +268,10 @@ impl Connection {
         let mut options = TcpOptions { timestamps: self.timestamps_option(now), ..TcpOptions::default() };
         if self.sack {
             // A duplicate goes first and is not repeated (RFC 2883 4).
-            if let Some((left, right)) = self.duplicate {
+            if let Some((left, right)) = self.active.duplicate {
                 options.sack.push(left, right);
             }
-            if let Some(incoming) = &self.incoming {
+            if let Some(incoming) = &self.active.incoming {
                 for &(left, right) in incoming.reassembly.sack_blocks().as_slice() {
                     options.sack.push(left, right);
                 }

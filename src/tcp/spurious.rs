@@ -20,19 +20,19 @@ pub(super) struct Delivered {
 impl Connection {
     /// Remembers congestion control before it is told of a loss, unless that is part of a recovery that goes on.
     pub(super) fn prepare_undo(&mut self, timeout: bool) {
-        let open = self.outgoing.as_ref().is_none_or(|outgoing| outgoing.recovery.is_open());
+        let open = self.active.outgoing.as_ref().is_none_or(|outgoing| outgoing.recovery.is_open());
         if open {
             let undo = Undo::new(self.congestion.memento(), timeout, self.snd_una, self.snd_nxt);
-            self.undo = Some(Box::new(undo));
-        } else if let Some(undo) = &mut self.undo {
+            self.active.undo = Some(Box::new(undo));
+        } else if let Some(undo) = self.active.undo.as_mut() {
             undo.timeout |= timeout;
         }
     }
 
     /// Octets from `seq` on go out again.
     pub(super) fn note_retransmission(&mut self, seq: SeqNumber, octets: u32, tsval: Option<u32>) {
-        let recovering = self.outgoing.as_ref().is_some_and(|outgoing| !outgoing.recovery.is_open());
-        if let Some(undo) = self.undo.as_mut().filter(|_| recovering) {
+        let recovering = self.active.outgoing.as_ref().is_some_and(|outgoing| !outgoing.recovery.is_open());
+        if let Some(undo) = self.active.undo.as_mut().filter(|_| recovering) {
             undo.on_retransmission(seq, octets, tsval);
         }
     }
@@ -47,9 +47,10 @@ impl Connection {
     ) {
         let room = self.unsent().min(self.window_room()) > 0;
         let tells = delivered.advanced || delivered.sacked > 0 || duplicate;
-        let recovery = self.outgoing.as_mut().map(|outgoing| &mut outgoing.recovery);
+        let Some(active) = self.active.existing() else { return };
+        let recovery = active.outgoing.as_mut().map(|outgoing| &mut outgoing.recovery);
         let frto = tells && recovery.is_some_and(|recovery| recovery.on_frto(delivered, room));
-        let Some(undo) = &mut self.undo else { return };
+        let Some(undo) = &mut active.undo else { return };
         let segment = arrival.header;
         let echo = segment.options.timestamps.filter(|_| self.timestamps).map(|timestamps| timestamps.echo);
         let eifel = delivered.advanced && undo.is_answer_to_original(segment.ack, echo);
@@ -58,13 +59,13 @@ impl Connection {
         if frto || eifel || reported {
             self.undo_recovery(cx);
         } else if undo.is_settled(self.snd_una) {
-            self.undo = None;
+            active.undo = None;
         }
     }
 
     /// Everything as it was: the window, what is under way, the timer (RFC 4015 3; RFC 9438 4.9).
     fn undo_recovery(&mut self, cx: &mut Context<'_>) {
-        let Some(undo) = self.undo.take() else { return };
+        let Some(undo) = self.active.undo.take() else { return };
         if undo.timeout {
             cx.counters.spurious_timeouts += 1;
             self.rtt.reset_backoff();
@@ -72,8 +73,8 @@ impl Connection {
             cx.counters.spurious_recoveries += 1;
         }
         self.congestion.undo(undo.into_prior());
-        self.pending.retransmit = false;
-        if let Some(outgoing) = &mut self.outgoing
+        self.active.due.retransmit = false;
+        if let Some(outgoing) = &mut self.active.outgoing
             && !outgoing.recovery.is_open()
         {
             outgoing.recovery = super::recovery::Recovery::default();

@@ -4,7 +4,9 @@
 use super::connection::{Arrival, Connection};
 use super::input::{NEXT, Step};
 use super::loss::TICK;
+use super::moment::Moment;
 use super::reassembly::Reassembly;
+use super::timers::Timers;
 use super::{Context, Error, State, reset_for};
 use crate::wire::SeqNumber;
 
@@ -35,7 +37,7 @@ impl Connection {
         if seq == self.rcv_nxt {
             let filled_gap = self.deliver(cx, arrival);
             self.size_window(cx, arrival);
-            self.acknowledge_text(cx, len, filled_gap);
+            self.acknowledge_text(cx, filled_gap);
         } else {
             self.set_aside(cx, arrival);
         }
@@ -47,7 +49,7 @@ impl Connection {
     /// Whether nobody could read the text before something else is read, or arrives. What fills the gap before data out of
     /// order is not of that kind: refusing it would leave that data, and its memory, waiting for ever.
     fn would_only_wait(&self, arrival: &Arrival<'_>) -> bool {
-        let unread = self.incoming.as_ref().is_some_and(|incoming| !incoming.queue.is_empty());
+        let unread = self.active.incoming.as_ref().is_some_and(|incoming| !incoming.queue.is_empty());
         unread || arrival.seq.gt(self.rcv_nxt)
     }
 
@@ -55,26 +57,29 @@ impl Connection {
     fn deliver(&mut self, cx: &mut Context<'_>, arrival: &mut Arrival<'_>) -> bool {
         let begin = self.rcv_nxt;
         self.rcv_nxt += arrival.payload.len() as u32;
-        let incoming = self.incoming.get_or_insert_default();
+        let incoming = self.active.incoming.get_or_insert_default();
         incoming.queue.push(cx.pool, arrival.payload);
         let waited = !incoming.reassembly.is_empty() || incoming.fin.is_some();
         while let Some(mut chunk) = incoming.reassembly.take_next(self.rcv_nxt) {
             self.rcv_nxt += chunk.len() as u32;
             incoming.queue.push(cx.pool, &mut chunk);
         }
-        self.totals.bytes_received += u64::from(self.rcv_nxt - begin);
-        self.events.readable = true;
+        let octets = self.rcv_nxt - begin;
+        self.totals.bytes_received += u64::from(octets);
+        self.active.unacknowledged += octets;
+        self.active.events.readable = true;
         waited
     }
 
     /// Lets the window follow what the application takes in a round trip.
     fn size_window(&mut self, cx: &Context<'_>, arrival: &Arrival<'_>) {
-        if self.right_sizing.is_due(cx.now) {
+        if self.active.round_trip.is_over(cx.now) {
             // As the receiver measures it: from our last timestamp to what it drew. Else what the handshake has seen.
             let rtt = self.echoed_rtt(arrival).or(self.rtt.srtt()).unwrap_or_default().max(TICK);
-            let unread = self.incoming.as_ref().map_or(0, |incoming| incoming.queue.len());
+            let unread = self.active.incoming.as_ref().map_or(0, |incoming| incoming.queue.len());
             let taken = self.rcv_nxt - unread as u32;
-            self.right_sizing.measure(cx.now, rtt, taken, self.options.receive_buffer);
+            let limit = self.options.receive_buffer;
+            self.right_sizing.measure(&mut self.active.round_trip, cx.now, rtt, taken, limit);
         }
     }
 
@@ -82,9 +87,10 @@ impl Connection {
     fn set_aside(&mut self, cx: &mut Context<'_>, arrival: &mut Arrival<'_>) {
         let room = self.receive_room();
         let end = arrival.seq + arrival.payload.len() as u32;
-        let incoming = self.incoming.get_or_insert_default();
+        let active = &mut *self.active;
+        let incoming = active.incoming.get_or_insert_default();
         if let Some(twice) = incoming.reassembly.held(arrival.seq, end).filter(|_| self.sack) {
-            self.duplicate = Some(twice); // RFC 2883 4
+            active.duplicate = Some(twice); // RFC 2883 4
         }
         if arrival.payload.len() <= room && incoming.reassembly.insert(arrival.seq, arrival.payload) {
             cx.counters.out_of_order += 1;
@@ -96,16 +102,15 @@ impl Connection {
 
     /// Delayed acknowledgment, counted in bytes: due at twice the peer's segment size (RFC 9293 3.8.6.3). It goes out
     /// with the next output, so that what is read until then draws one.
-    fn acknowledge_text(&mut self, cx: &mut Context<'_>, len: u32, at_once: bool) {
-        self.unacknowledged += len;
+    fn acknowledge_text(&mut self, cx: &mut Context<'_>, at_once: bool) {
         if self.quick_acks > 0 {
             // The peer is in its first windows and needs every acknowledgment to open them.
             self.quick_acks -= 1;
             self.pending.ack = true;
         } else if at_once {
             self.pending.ack = true;
-        } else if self.unacknowledged >= 2 * u32::from(self.rcv_mss) {
-            self.pending.routine_ack = true;
+        } else if self.active.unacknowledged >= 2 * u32::from(self.rcv_mss) {
+            self.active.due.routine_ack = true;
         } else {
             self.delay_ack(cx.now, cx.config.delayed_ack);
         }
@@ -119,11 +124,11 @@ impl Connection {
                 return NEXT;
             }
             if arrival.seq.gt(self.rcv_nxt) {
-                self.incoming.get_or_insert_default().fin = Some(arrival.seq);
+                self.active.incoming.get_or_insert_default().fin = Some(arrival.seq);
                 self.pending.ack = true;
             }
         }
-        let waiting: Option<SeqNumber> = self.incoming.as_ref().and_then(|incoming| incoming.fin);
+        let waiting: Option<SeqNumber> = self.active.incoming.as_ref().and_then(|incoming| incoming.fin);
         if waiting == Some(self.rcv_nxt) && self.state.can_receive() {
             self.take_fin(cx);
         }
@@ -132,9 +137,10 @@ impl Connection {
 
     fn take_fin(&mut self, cx: &Context<'_>) {
         self.rcv_nxt += 1;
+        self.active.unacknowledged += 1;
         self.pending.ack = true;
-        self.events.readable = true;
-        if let Some(incoming) = &mut self.incoming {
+        self.active.events.readable = true;
+        if let Some(incoming) = self.active.incoming.as_mut() {
             incoming.fin = None;
             // What a peer has sent from beyond its own end is no part of the stream.
             incoming.reassembly = Reassembly::default();
@@ -146,15 +152,16 @@ impl Connection {
             State::FinWait2 => self.enter_time_wait(),
             _ => {}
         }
-        self.last_received = cx.now;
+        self.last_received = Moment::at(cx.now);
     }
 
     /// Both directions are done. Old segments are the compact entry's business from here on.
     pub(super) fn enter_time_wait(&mut self) {
         self.state = State::TimeWait;
-        self.timers = super::timers::Timers::default();
-        self.outgoing = None;
-        self.undo = None;
-        self.events.closed = true;
+        self.active.timers = Timers::NONE;
+        self.keep_alive_at.clear();
+        self.active.outgoing = None;
+        self.active.undo = None;
+        self.active.events.closed = true;
     }
 }

@@ -4,34 +4,62 @@ use super::connection::Connection;
 use super::{Context, Error, State};
 use crate::time::{Duration, Instant};
 
+/// Least silence after which a connection counts as quiet.
+const QUIET: Duration = Duration::from_secs(1);
+
 impl Connection {
     /// When [`handle_timeout`](Self::handle_timeout) has to be called, `None` if only input can change anything.
     pub fn deadline(&self) -> Option<Instant> {
-        self.timers.next()
+        let keep_alive = self.keep_alive_at.at();
+        self.active.timers.next().into_iter().chain(keep_alive).min()
     }
 
     /// Runs the timers that are due.
     pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {
-        if self.timers.linger.take_due(cx.now) {
+        if self.active.is_awake() {
+            self.handle_timeout_awake(cx);
+        }
+        if self.keep_alive_at.take_due(cx.now) {
+            self.on_keep_alive_timer(cx);
+        }
+    }
+
+    fn handle_timeout_awake(&mut self, cx: &mut Context<'_>) {
+        if self.active.timers.linger.take_due(cx.now) {
             // The peer keeps its direction open and nobody reads it: like every deployed stack, we forget.
             self.end(None);
             return;
         }
-        if self.timers.delayed_ack.take_due(cx.now) {
+        if self.active.timers.delayed_ack.take_due(cx.now) {
             self.pending.ack = true;
         }
         self.note_application_limit();
-        self.timers.pace.take_due(cx.now); // what waited for it goes out now
+        self.active.timers.pace.take_due(cx.now); // what waited for it goes out now
         // A probe goes before a time-out that is due at the same moment, and puts it off (RFC 8985 7.3).
-        if self.timers.loss.take_due(cx.now) {
+        if self.active.timers.loss.take_due(cx.now) {
             self.on_loss_timer(cx);
         }
-        if self.timers.retransmit.take_due(cx.now) {
+        if self.active.timers.retransmit.take_due(cx.now) {
             self.on_retransmit_timer(cx);
         }
-        if self.timers.keep_alive.take_due(cx.now) {
-            self.on_keep_alive_timer(cx);
+        if self.active.timers.rest.take_due(cx.now) {
+            self.rest(cx);
         }
+    }
+
+    /// Lets go what a quiet connection needs no memory for, if it is one: nothing is under way, and has not been for
+    /// longer than a retransmission time-out, behind which sending begins anew in any case (RFC 5681 4.1).
+    fn rest(&mut self, cx: &Context<'_>) {
+        let silence = self.last_sent.until(cx.now).min(self.last_received.until(cx.now));
+        if self.active.is_under_way() {
+            return; // the timer is set again when that is over
+        }
+        if self.active.is_awaited() || silence < self.rto(cx).max(QUIET) {
+            self.active.timers.rest.set(cx.now + silence.max(QUIET));
+            return;
+        }
+        self.congestion.on_rest();
+        self.active.let_go();
     }
 
     fn on_retransmit_timer(&mut self, cx: &mut Context<'_>) {
@@ -40,14 +68,14 @@ impl Connection {
             self.fail_with_reset(cx, Error::TimedOut);
             return;
         }
-        self.retries = self.retries.saturating_add(1);
+        self.active.retries = self.active.retries.saturating_add(1);
         self.rtt.back_off();
         match self.state {
             State::SynSent | State::SynReceived => {
                 cx.counters.retransmissions += 1;
-                self.pending.syn = true;
+                self.active.due.syn = true;
             }
-            _ if self.in_flight() == 0 || self.is_probing() => self.pending.probe = true,
+            _ if self.in_flight() == 0 || self.is_probing() => self.active.due.probe = true,
             _ => self.on_retransmission_timeout(cx),
         }
         self.restart_retransmit_timer(cx);
@@ -61,8 +89,8 @@ impl Connection {
             _ => cx.config.retransmission_limit,
         };
         match self.options.user_timeout {
-            Some(timeout) if self.state.is_synchronised() => cx.now - self.last_progress >= timeout,
-            _ => self.retries >= limit,
+            Some(timeout) if self.state.is_synchronised() => cx.now - self.active.last_progress >= timeout,
+            _ => self.active.retries >= limit,
         }
     }
 
@@ -73,23 +101,24 @@ impl Connection {
         let (snd_nxt, in_flight, mss) = (self.snd_nxt, self.in_flight(), u32::from(self.snd_mss));
         let patience = self.patience().unwrap_or_default();
         self.prepare_undo(true);
-        let Some(outgoing) = &mut self.outgoing else { return };
+        let Some(active) = self.active.existing() else { return };
+        let Some(outgoing) = &mut active.outgoing else { return };
         let (rate, congestion) = (&mut outgoing.rate, &mut self.congestion);
         outgoing.log.mark_lost_at_time_out(cx.now, patience, &mut |sent| {
             congestion.on_lost(cx.now, &rate.on_lost(sent));
         });
-        self.pending.retransmit = true;
-        self.pending.tail_probe = false;
-        self.tail_probe.forget();
-        self.timers.loss.clear();
+        active.due.retransmit = true;
+        active.due.tail_probe = false;
+        active.tail_probe.forget();
+        active.timers.loss.clear();
         // What had been sent again and was followed by progress is lost anew: a loss of its own. The window is one
         // segment after each time-out (RFC 5681 3.1).
-        let first_try = self.retries == 1;
+        let first_try = active.retries == 1;
         if outgoing.recovery.enter_timeout(snd_nxt) || first_try {
             self.congestion.on_timeout(in_flight, mss);
             self.note_reduction();
         }
-        self.cwnd_limited_at = None;
+        self.active.cwnd_limited_at = None;
         self.suspect_black_hole(cx);
     }
 
@@ -99,10 +128,10 @@ impl Connection {
         if !self.state.is_synchronised() || self.in_flight() > 0 {
             return; // the retransmission timer finds out; this one is set again once all is acknowledged
         }
-        let silent = cx.now - self.last_received;
+        let silent = self.last_received.until(cx.now);
         if silent < keep_alive.idle {
             // The timer is not moved for every segment: it looks again.
-            self.timers.keep_alive.set(self.last_received + keep_alive.idle);
+            self.keep_alive_at.set(cx.now + (keep_alive.idle - silent));
             return;
         }
         if self.keep_alive_probes >= keep_alive.count {
@@ -112,7 +141,7 @@ impl Connection {
         }
         self.keep_alive_probes += 1;
         self.pending.keep_alive = true;
-        self.timers.keep_alive.set(cx.now + keep_alive.interval);
+        self.keep_alive_at.set(cx.now + keep_alive.interval);
     }
 
     /// Starts the timer anew from now (RFC 6298 5.1–5.3, 5.6). A user timeout does not wait for the next
@@ -120,29 +149,39 @@ impl Connection {
     pub(super) fn restart_retransmit_timer(&mut self, cx: &Context<'_>) {
         let at = cx.now + self.rto(cx);
         let give_up = self.options.user_timeout.filter(|_| self.state.is_synchronised());
-        self.timers.retransmit.set(give_up.map_or(at, |timeout| at.min(self.last_progress + timeout)));
+        let active = &mut *self.active;
+        let limit = give_up.map_or(at, |timeout| active.last_progress + timeout);
+        active.timers.retransmit.set(at.min(limit));
+        active.timers.rest.clear();
     }
 
     /// An acknowledgment is owed, in time for the delayed-ACK timer (RFC 9293 3.8.6.3).
     pub(super) fn delay_ack(&mut self, now: Instant, delay: Duration) {
-        if !self.timers.delayed_ack.is_set() {
-            self.timers.delayed_ack.set(now + delay);
+        if !self.active.timers.delayed_ack.is_set() {
+            self.active.timers.delayed_ack.set(now + delay);
         }
     }
 
-    /// Sets the timers that a quiet connection needs: persist where the window keeps data back, keep-alive.
+    /// Sets the timers of a connection that has nothing to send now: persist where the window keeps data back, keep-alive.
     pub(super) fn arm_idle_timers(&mut self, cx: &Context<'_>) {
-        if !self.timers.retransmit.is_set() && self.in_flight() == 0 && self.has_unsent() {
-            self.last_progress = cx.now;
+        if !self.active.timers.retransmit.is_set() && self.in_flight() == 0 && self.has_unsent() {
+            self.active.last_progress = cx.now;
             self.restart_retransmit_timer(cx);
         }
         // In TIME-WAIT nothing is owed to anybody any more, even if the application still holds the socket.
         let probing_makes_sense = self.state.is_synchronised() && self.state != State::TimeWait;
         if let Some(keep_alive) = self.options.keep_alive
             && probing_makes_sense
-            && !self.timers.keep_alive.is_set()
+            && !self.keep_alive_at.is_set()
         {
-            self.timers.keep_alive.set(self.last_received.max(cx.now) + keep_alive.idle);
+            self.keep_alive_at.set(cx.now + keep_alive.idle);
+        }
+        if probing_makes_sense
+            && let Some(active) = self.active.existing()
+            && !active.is_under_way()
+            && !active.timers.rest.is_set()
+        {
+            active.timers.rest.set(cx.now + QUIET);
         }
     }
 }

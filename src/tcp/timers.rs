@@ -10,7 +10,7 @@ use crate::time::Instant;
 pub(super) struct Deadline(u64);
 
 impl Deadline {
-    const NEVER: Deadline = Deadline(u64::MAX);
+    pub(super) const NEVER: Deadline = Deadline(u64::MAX);
 
     pub(super) fn set(&mut self, at: Instant) {
         self.0 = at.as_nanos();
@@ -63,7 +63,8 @@ pub(super) enum LossTimer {
     TailProbe,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+/// The timers of what is under way. That of keep-alive is apart, as it is what a quiet connection has.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Timers {
     /// Retransmission; with nothing under way and a closed window, persist.
     pub(super) retransmit: Deadline,
@@ -73,12 +74,24 @@ pub(super) struct Timers {
     /// When the next data may leave, if sending is paced.
     pub(super) pace: Deadline,
     pub(super) delayed_ack: Deadline,
-    pub(super) keep_alive: Deadline,
     /// FIN-WAIT-2 of a connection that the application has let go.
     pub(super) linger: Deadline,
+    /// When to see whether the connection is quiet.
+    pub(super) rest: Deadline,
 }
 
 impl Timers {
+    /// None is set.
+    pub(super) const NONE: Timers = Timers {
+        retransmit: Deadline::NEVER,
+        loss: Deadline::NEVER,
+        loss_purpose: LossTimer::Reordering,
+        pace: Deadline::NEVER,
+        delayed_ack: Deadline::NEVER,
+        linger: Deadline::NEVER,
+        rest: Deadline::NEVER,
+    };
+
     /// The earliest of them, with what it is for; `persisting`: the retransmission timer is the persist timer now.
     pub(super) fn next_with_kind(&self, persisting: bool) -> Option<(TimerKind, Instant)> {
         let retransmit = if persisting { TimerKind::Persist } else { TimerKind::Retransmit };
@@ -91,20 +104,24 @@ impl Timers {
             (loss, self.loss),
             (TimerKind::Pace, self.pace),
             (TimerKind::DelayedAck, self.delayed_ack),
-            (TimerKind::KeepAlive, self.keep_alive),
             (TimerKind::FinWait2, self.linger),
         ];
         let set = all.into_iter().filter_map(|(kind, deadline)| Some((kind, deadline.at()?)));
         set.min_by_key(|&(_, at)| at)
     }
 
+    /// Whether one is set that somebody waits for.
+    pub(super) fn is_any_set(&self) -> bool {
+        Timers { rest: Deadline::NEVER, ..*self }.next().is_some()
+    }
+
     /// The earliest of them.
     pub(super) fn next(&self) -> Option<Instant> {
         self.retransmit
+            .min(self.rest)
             .min(self.loss)
             .min(self.pace)
             .min(self.delayed_ack)
-            .min(self.keep_alive)
             .min(self.linger)
             .at()
     }

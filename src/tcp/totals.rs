@@ -7,6 +7,7 @@ pub(super) struct Totals {
     pub(super) bytes_received: u64,
     pub(super) segments_in: u32,
     pub(super) segments_out: u32,
+    pub(super) retransmissions: u32,
     /// The last delivery rate of what was sent before: the measuring itself ends with the flight. Four bytes are exact
     /// enough for something to be looked at.
     pub(super) delivery_rate: f32,

@@ -1,6 +1,7 @@
 //! The application's calls (RFC 9293 3.9.1, 3.10.2–3.10.6).
 
-use super::connection::{Connection, Tail};
+use super::active::Tail;
+use super::connection::Connection;
 use super::{Context, Error, SendFlags, SocketOptions, State, right_sizing};
 use crate::buffer::{Chunk, Pool};
 
@@ -13,7 +14,7 @@ impl Connection {
         if buffer.is_empty() {
             return Ok(0);
         }
-        let count = self.incoming.as_mut().map_or(0, |incoming| incoming.queue.read(buffer));
+        let count = self.active.incoming.as_mut().map_or(0, |incoming| incoming.queue.read(buffer));
         if count == 0 {
             return self.nothing_to_read().map(|()| 0);
         }
@@ -26,7 +27,7 @@ impl Connection {
     /// # Errors
     /// As `read`.
     pub fn peek(&self, buffer: &mut [u8]) -> Result<usize, Error> {
-        let count = self.incoming.as_ref().map_or(0, |incoming| incoming.queue.peek(buffer));
+        let count = self.active.incoming.as_ref().map_or(0, |incoming| incoming.queue.peek(buffer));
         if count == 0 && !buffer.is_empty() {
             return self.nothing_to_read().map(|()| 0);
         }
@@ -38,7 +39,7 @@ impl Connection {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn read_chunk(&mut self) -> Result<Option<Chunk>, Error> {
-        let Some(chunk) = self.incoming.as_mut().and_then(|incoming| incoming.queue.pop()) else {
+        let Some(chunk) = self.active.incoming.as_mut().and_then(|incoming| incoming.queue.pop()) else {
             return self.nothing_to_read().map(|()| None);
         };
         self.after_read();
@@ -86,7 +87,7 @@ impl Connection {
         if count > 0 {
             self.note_application_limit();
             let end = self.snd_una + self.queued() as u32 + count as u32;
-            let outgoing = self.outgoing.get_or_insert_default();
+            let outgoing = self.active.outgoing.get_or_insert_default();
             outgoing.queue.write(pool, &bytes[..count]);
             let flags = if count == bytes.len() { flags } else { SendFlags::default() };
             if flags.end_of_record {
@@ -100,7 +101,7 @@ impl Connection {
     /// What was written goes out now, as far as the windows allow, whatever else would make it wait: Nagle's algorithm,
     /// a cork, an announcement of more (RFC 9293 3.9.1, PUSH).
     pub fn push(&mut self) {
-        if let Some(outgoing) = &mut self.outgoing {
+        if let Some(outgoing) = &mut self.active.outgoing {
             outgoing.tail.pushed = true;
         }
     }
@@ -120,7 +121,7 @@ impl Connection {
             Ok(_) if chunk.is_empty() => Ok(()),
             Ok(_) => {
                 self.note_application_limit();
-                let outgoing = self.outgoing.get_or_insert_default();
+                let outgoing = self.active.outgoing.get_or_insert_default();
                 outgoing.queue.push(pool, chunk);
                 outgoing.tail = Tail::default();
                 Ok(())
@@ -200,7 +201,7 @@ impl Connection {
 
     /// Whether [`read`](Self::read) would not block.
     pub fn is_readable(&self) -> bool {
-        let holds = self.incoming.as_ref().is_some_and(|incoming| !incoming.queue.is_empty());
+        let holds = self.active.incoming.as_ref().is_some_and(|incoming| !incoming.queue.is_empty());
         holds || self.nothing_to_read() != Err(Error::WouldBlock)
     }
 
@@ -223,7 +224,7 @@ impl Connection {
             _ => {
                 self.queue_fin();
                 // Who waits for room learns that there will be none.
-                self.events.writable |= std::mem::take(&mut self.write_blocked);
+                self.active.events.writable |= std::mem::take(&mut self.write_blocked);
                 Ok(())
             }
         }
@@ -239,7 +240,7 @@ impl Connection {
             return Err(Error::NotConnected);
         }
         self.read_shut = true;
-        self.events.readable = true;
+        self.active.events.readable = true;
         Ok(())
     }
 
@@ -247,8 +248,8 @@ impl Connection {
     /// with data that nobody will read, the peer gets a reset, so that it knows (RFC 2525 2.17).
     pub fn close(&mut self, cx: &mut Context<'_>) {
         self.orphan = true;
-        let unread = self.incoming.as_ref().is_some_and(|incoming| !incoming.queue.is_empty());
-        self.incoming = None;
+        let unread = self.active.incoming.as_ref().is_some_and(|incoming| !incoming.queue.is_empty());
+        self.active.incoming = None;
         match self.state {
             State::SynSent => self.end(None),
             State::Closed | State::TimeWait => {}
@@ -289,7 +290,7 @@ impl Connection {
     /// The peer's direction may stay open for ever, but not for nobody.
     pub(super) fn limit_fin_wait_2(&mut self, cx: &Context<'_>) {
         if self.orphan && self.state == State::FinWait2 {
-            self.timers.linger.set(cx.now + cx.config.fin_wait_2_timeout);
+            self.active.timers.linger.set(cx.now + cx.config.fin_wait_2_timeout);
         }
     }
 }

@@ -13,16 +13,26 @@ const ALPHA: f32 = 3.0 * (1.0 - BETA) / (1.0 + BETA);
 
 /// The window follows a cubic of the time since the last reduction: quickly back to where the loss was (W_max), slowly
 /// around it, quickly beyond; and never slower than Reno would be (RFC 9438 4.2–4.4).
+///
+/// What is known of the path is here; what comes of each acknowledgment is in a box, which exists only while the window
+/// limits the sender.
 #[derive(Clone, Debug)]
 pub(in crate::tcp) struct Cubic {
     cwnd: u32,
+    /// `u32::MAX` until the first slow start has ended.
     ssthresh: u32,
-    /// How the first slow start goes; `None` once it has ended (RFC 9406 4.3: the later ones know their threshold).
-    hystart: Option<HyStart>,
     /// W_max, in bytes: the window at the last reduction, less if it had not come back to where it was before that.
     w_max: f32,
     /// cwnd_prior, in bytes: the window at the last reduction.
     prior: f32,
+    growth: Option<Box<Growth>>,
+}
+
+/// How the window grows.
+#[derive(Clone, Debug, Default)]
+struct Growth {
+    /// How the first slow start goes (RFC 9406 4.3: the later ones know their threshold).
+    hystart: HyStart,
     /// W_est, in bytes: what Reno's would be.
     w_est: f32,
     /// Growth that is less than a byte.
@@ -35,36 +45,7 @@ pub(in crate::tcp) struct Cubic {
     unused_since: Option<Instant>,
 }
 
-impl Cubic {
-    pub(in crate::tcp) fn new(initial_window: u32) -> Self {
-        Cubic {
-            cwnd: initial_window,
-            ssthresh: u32::MAX,
-            hystart: Some(HyStart::default()),
-            w_max: 0.0,
-            prior: 0.0,
-            w_est: 0.0,
-            fraction: 0.0,
-            epoch: None,
-            k: 0.0,
-            unused_since: None,
-        }
-    }
-
-    /// Slow start, and what is left of `ack.bytes` behind its end.
-    fn slow_start(&mut self, ack: &Ack) -> u32 {
-        if self.cwnd >= self.ssthresh {
-            return ack.bytes;
-        }
-        let pace = self.hystart.as_mut().map_or(Pace::Full, |hystart| hystart.on_ack(ack));
-        if pace == Pace::Over {
-            self.ssthresh = self.cwnd;
-            self.hystart = None;
-            return ack.bytes;
-        }
-        slow_start(&mut self.cwnd, self.ssthresh, HyStart::growth(pace, ack.bytes))
-    }
-
+impl Growth {
     /// Time in which the application did not use the window is none in which it grew (RFC 9438 4.2 and 5.8).
     fn skip_unused_time(&mut self, now: Instant) {
         if let Some(since) = self.unused_since.take()
@@ -74,46 +55,72 @@ impl Cubic {
         }
     }
 
+    /// W_cubic(t) = C (t - K)^3 + W_max, in bytes (RFC 9438 4.2, equation 1).
+    fn w_cubic(&self, w_max: f32, elapsed: Duration, mss: f32) -> f32 {
+        let t = elapsed.as_secs_f32() - self.k;
+        C * t * t * t * mss + w_max
+    }
+}
+
+impl Cubic {
+    pub(in crate::tcp) fn new(initial_window: u32) -> Self {
+        Cubic { cwnd: initial_window, ssthresh: u32::MAX, w_max: 0.0, prior: 0.0, growth: None }
+    }
+
+    fn growth(&mut self) -> &mut Growth {
+        self.growth.get_or_insert_default()
+    }
+
+    /// Slow start, and what is left of `ack.bytes` behind its end.
+    fn slow_start(&mut self, ack: &Ack) -> u32 {
+        if self.cwnd >= self.ssthresh {
+            return ack.bytes;
+        }
+        let first = self.ssthresh == u32::MAX;
+        let pace = if first { self.growth().hystart.on_ack(ack) } else { Pace::Full };
+        if pace == Pace::Over {
+            self.ssthresh = self.cwnd;
+            return ack.bytes;
+        }
+        slow_start(&mut self.cwnd, self.ssthresh, HyStart::growth(pace, ack.bytes))
+    }
+
     /// RFC 9438 4.2, equation 2: a new epoch of congestion avoidance.
     fn start_epoch(&mut self, now: Instant, mss: f32) {
         let cwnd = self.cwnd as f32;
-        self.epoch = Some(now);
-        self.w_est = cwnd;
-        if cwnd < self.w_max {
-            self.k = ((self.w_max - cwnd) / mss / C).cbrt();
+        let k = if cwnd < self.w_max {
+            ((self.w_max - cwnd) / mss / C).cbrt()
         } else {
-            self.k = 0.0;
             self.w_max = cwnd;
-        }
-    }
-
-    /// W_cubic(t) = C (t - K)^3 + W_max, in bytes (RFC 9438 4.2, equation 1).
-    fn w_cubic(&self, elapsed: Duration, mss: f32) -> f32 {
-        let t = elapsed.as_secs_f32() - self.k;
-        C * t * t * t * mss + self.w_max
+            0.0
+        };
+        let growth = self.growth();
+        (growth.epoch, growth.w_est, growth.k) = (Some(now), cwnd, k);
     }
 
     fn avoid_congestion(&mut self, ack: &Ack, bytes: u32) {
         let mss = ack.mss as f32;
-        let epoch = self.epoch.unwrap_or_else(|| {
+        let epoch = self.growth().epoch.unwrap_or_else(|| {
             self.start_epoch(ack.now, mss);
             ack.now
         });
         let (cwnd, acked) = (self.cwnd as f32, bytes as f32);
+        let (w_max, prior) = (self.w_max, self.prior);
+        let growth = self.growth();
         // Once Reno's window is back where the loss was, it grows as Reno does (RFC 9438 4.3).
-        let alpha = if self.w_est >= self.prior { 1.0 } else { ALPHA };
-        self.w_est += alpha * acked / cwnd * mss;
+        let alpha = if growth.w_est >= prior { 1.0 } else { ALPHA };
+        growth.w_est += alpha * acked / cwnd * mss;
         let elapsed = ack.now - epoch;
-        let w_cubic = self.w_cubic(elapsed, mss);
-        if w_cubic < self.w_est {
-            self.cwnd = self.cwnd.max(self.w_est as u32); // 4.3, the Reno-friendly region
+        if growth.w_cubic(w_max, elapsed, mss) < growth.w_est {
+            let reno = growth.w_est as u32; // 4.3, the Reno-friendly region
+            self.cwnd = self.cwnd.max(reno);
             return;
         }
         // 4.4 and 4.5: towards where the cubic will be a round-trip from now, at most half as much again.
-        let target = self.w_cubic(elapsed + ack.srtt, mss).clamp(cwnd, 1.5 * cwnd);
-        self.fraction += (target - cwnd) / cwnd * acked;
-        let whole = self.fraction.floor();
-        self.fraction -= whole;
+        let target = growth.w_cubic(w_max, elapsed + ack.srtt, mss).clamp(cwnd, 1.5 * cwnd);
+        growth.fraction += (target - cwnd) / cwnd * acked;
+        let whole = growth.fraction.floor();
+        growth.fraction -= whole;
         self.cwnd = self.cwnd.saturating_add(whole as u32);
     }
 
@@ -124,10 +131,7 @@ impl Cubic {
         self.prior = cwnd;
         self.w_max = if cwnd < self.w_max { cwnd * (1.0 + BETA) / 2.0 } else { cwnd };
         self.ssthresh = ((cwnd * BETA) as u32).max(2 * mss);
-        self.epoch = None;
-        self.unused_since = None;
-        self.fraction = 0.0;
-        self.hystart = None;
+        self.growth = None;
     }
 }
 
@@ -142,10 +146,12 @@ impl CongestionControl for Cubic {
 
     fn on_ack(&mut self, ack: &Ack) {
         if !ack.cwnd_limited {
-            self.unused_since.get_or_insert(ack.now);
+            if let Some(growth) = &mut self.growth {
+                growth.unused_since.get_or_insert(ack.now);
+            }
             return;
         }
-        self.skip_unused_time(ack.now);
+        self.growth().skip_unused_time(ack.now);
         let bytes = self.slow_start(ack);
         if bytes > 0 {
             self.avoid_congestion(ack, bytes);
@@ -167,7 +173,13 @@ impl CongestionControl for Cubic {
     fn on_restart(&mut self, initial_window: u32) {
         self.cwnd = self.cwnd.min(initial_window);
         // The pause must not count as time in which the window grew (RFC 9438 4.2, 5.8).
-        self.epoch = None;
+        if let Some(growth) = &mut self.growth {
+            growth.epoch = None;
+        }
+    }
+
+    fn on_rest(&mut self) {
+        self.growth = None;
     }
 }
 
@@ -258,10 +270,11 @@ mod tests {
         cubic.on_loss(70 * MSS, MSS);
         // W_max is 59.5 segments by fast convergence; the window before was 70.
         assert!((cubic.prior - 70_000.0).abs() < 1.0, "{}", cubic.prior);
-        cubic.w_est = 60_000.0;
-        cubic.epoch = Some(Instant::ZERO);
+        cubic.growth().w_est = 60_000.0;
+        cubic.growth().epoch = Some(Instant::ZERO);
         cubic.on_ack(&Ack { bytes: 49 * MSS, ..ACK });
-        assert!((cubic.w_est - 60_000.0 - ALPHA * 1000.0).abs() < 1.0, "not yet: {}", cubic.w_est);
+        let w_est = cubic.growth().w_est;
+        assert!((w_est - 60_000.0 - ALPHA * 1000.0).abs() < 1.0, "not yet: {w_est}");
     }
 
     #[test]
@@ -270,7 +283,7 @@ mod tests {
         cubic.on_timeout(100 * MSS, MSS);
         assert_eq!((cubic.cwnd(), cubic.ssthresh()), (MSS, 70 * MSS));
         cubic.on_ack(&Ack { bytes: 70 * MSS, ..ACK });
-        assert_eq!((cubic.cwnd() / MSS, cubic.k), (70, 0.0));
+        assert_eq!((cubic.cwnd() / MSS, cubic.growth().k), (70, 0.0));
         assert!((cubic.w_max - 70_000.0).abs() < 1.0, "{}", cubic.w_max);
     }
 
@@ -301,7 +314,25 @@ mod tests {
             }
         }
         assert!((40..100).contains(&(cubic.ssthresh() / MSS)), "{}", cubic.ssthresh());
-        assert!(cubic.hystart.is_none(), "for the first slow start alone");
+        assert!(cubic.ssthresh() < u32::MAX, "the first slow start, and no later one");
+    }
+
+    /// What a later acknowledgment needs, and what a quiet connection keeps.
+    #[test]
+    fn a_rest_ends_the_epoch_and_leaves_the_window_and_w_max() {
+        let mut cubic = Cubic::new(100 * MSS);
+        cubic.on_loss(100 * MSS, MSS);
+        rounds(&mut cubic, 0, 10);
+        let (before, w_max) = (cubic.cwnd(), cubic.w_max);
+        cubic.on_rest();
+        assert!(cubic.growth.is_none());
+        assert_eq!((cubic.cwnd(), cubic.w_max), (before, w_max));
+        let after = rounds(&mut cubic, 3_600_000, 1)[0];
+        assert!(after < before + before / 20, "{before} to {after}");
+        cubic.on_ack(&Ack { cwnd_limited: false, ..ACK });
+        let mut fresh = Cubic::new(10 * MSS);
+        fresh.on_ack(&Ack { bytes: MSS, cwnd_limited: false, ..ACK });
+        assert!(fresh.growth.is_none(), "an application that does not fill the window needs none");
     }
 
     #[test]

@@ -88,6 +88,10 @@ pub(super) trait CongestionControl {
         self.on_loss(in_flight, mss);
     }
 
+    /// Nothing has been sent for longer than a retransmission time-out, and memory is wanted back: what has to be known
+    /// of the path stays.
+    fn on_rest(&mut self) {}
+
     /// Something was delivered, in recovery or out of it.
     fn on_delivery(&mut self, _delivery: &Delivery) {}
 

@@ -45,6 +45,9 @@ pub(in crate::tcp) struct Answer {
 }
 
 impl TailProbe {
+    /// None is out.
+    pub(in crate::tcp) const NONE: TailProbe = TailProbe { outstanding: None };
+
     /// Whether the fate of one is not known yet, so that no other may be sent (RFC 8985 7.3).
     pub(in crate::tcp) fn is_outstanding(&self) -> bool {
         self.outstanding.is_some()

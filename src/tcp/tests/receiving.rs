@@ -106,7 +106,7 @@ fn rfc_9293_3_10_7_4_a_closed_window_still_takes_acknowledgments() {
     rig.send(ack(1, 1), &[1; 4096]);
     rig.recv_ack(4097);
     rig.send(ack(4097, 101), b"probe");
-    assert_eq!(rig.connection.info(&rig.config).in_flight, 0);
+    assert_eq!(rig.connection.info(rig.now, &rig.config).in_flight, 0);
     assert_eq!(rig.recv_ack(4097).header.window, 0);
 }
 

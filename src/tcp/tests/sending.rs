@@ -132,7 +132,7 @@ fn rfc_5681_4_1_restart_after_idle() {
     rig.write(20_000);
     rig.send(ack(1, 20_001), b"");
     rig.send(ack(1, 30_001), b"");
-    let grown = rig.connection.info(&rig.config).cwnd;
+    let grown = rig.connection.info(rig.now, &rig.config).cwnd;
     assert!(grown > 10_000, "{grown}");
     rig.advance(Duration::from_secs(10));
     rig.sent.clear();
@@ -147,12 +147,12 @@ fn an_idle_connection_holds_no_buffers() {
     rig.write(10_000);
     rig.send(ack(1, 10_001), b"abc");
     rig.read().unwrap();
-    assert!(rig.connection.outgoing.is_none() && rig.connection.incoming.is_none());
+    assert!(rig.connection.active.outgoing.is_none() && rig.connection.active.incoming.is_none());
 }
 
 /// What an idle connection costs beside its place in the stack's tables: what has to outlive the data under way is
 /// inline, and has to stay little.
 #[test]
 fn a_control_block_is_small() {
-    assert!(size_of::<Connection>() <= 448, "{} bytes", size_of::<Connection>());
+    assert!(size_of::<Connection>() <= 216, "{} bytes", size_of::<Connection>());
 }

@@ -92,7 +92,7 @@ fn rfc_3708_4_after_a_loss_that_was_one_nothing_is_undone() {
     rig.send(sack(1, 10_001, &[(1, 1_001)]), b"");
     rig.write(1_000);
     rig.send(ack(1, 11_001), b"");
-    assert!(rig.connection.undo.is_none(), "it is settled");
+    assert!(rig.connection.active.undo.is_none(), "it is settled");
     rig.send(sack(1, 11_001, &[(1_001, 2_001)]), b"");
     assert_eq!(rig.counters.spurious_recoveries, 0);
 }

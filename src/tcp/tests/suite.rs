@@ -17,6 +17,7 @@ mod rack;
 mod receiving;
 mod recovering;
 mod resets;
+mod resting;
 mod retransmitting;
 mod sending;
 mod spurious;
@@ -296,7 +297,7 @@ impl Rig {
     }
 
     fn info(&self) -> TcpInfo {
-        self.connection.info(&self.config)
+        self.connection.info(self.now, &self.config)
     }
 }
 

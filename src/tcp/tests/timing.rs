@@ -48,7 +48,7 @@ fn rfc_9293_3_8_4_answered_probes_do_not_add_up() {
 #[test]
 fn keep_alive_is_off_by_default() {
     let mut rig = Rig::established();
-    assert_eq!(rig.connection.deadline(), None);
+    assert_eq!(rig.connection.next_timer(), None);
     rig.advance(Duration::from_secs(86_400));
     rig.recv_nothing();
 }

@@ -172,7 +172,7 @@ fn a_write_that_is_cut_short_has_no_flags() {
     let taken =
         rig.with(|connection, cx| connection.write_with(cx.pool, &[7; 1_500], SendFlags::END_OF_RECORD));
     assert_eq!(taken, Ok(1_000));
-    let outgoing = rig.connection.outgoing.as_ref().unwrap();
+    let outgoing = rig.connection.active.outgoing.as_ref().unwrap();
     assert_eq!(outgoing.records.end_behind(rig.connection.snd_una), None);
 }
 

@@ -1,0 +1,70 @@
+use super::*;
+
+impl Rig {
+    /// The application has heard of everything, and nothing happens for a while.
+    #[track_caller]
+    fn rest(&mut self) {
+        self.connection.take_events();
+        self.advance(Duration::from_secs(30));
+        assert!(!self.connection.active.is_awake());
+    }
+}
+
+#[test]
+fn a_quiet_connection_lets_go_of_what_it_does_not_need_and_keeps_what_it_knows_of_the_path() {
+    let mut rig = Rig::established();
+    rig.write(50_000);
+    rig.advance(ms(20));
+    rig.send(ack(1, 10_001), b"abc");
+    let before = rig.info();
+    assert!(rig.connection.active.is_awake());
+    rig.read().unwrap();
+    rig.advance(ms(20));
+    rig.send(ack(4, 30_001), b"");
+    rig.send(ack(4, 50_001), b"");
+    rig.rest();
+    assert_eq!(rig.connection.deadline(), None, "and there is nothing to wait for");
+    let after = rig.info();
+    assert!(after.cwnd > before.cwnd && after.srtt.is_some(), "{after:?}");
+    assert_eq!((after.bytes_acked, after.bytes_received), (50_000, 3));
+    rig.sent.clear();
+    rig.write(50_000);
+    let sent: usize = rig.sent.iter().map(|seen| seen.payload.len()).sum();
+    assert_eq!(sent, 10_000, "as after any silence (RFC 5681 4.1)");
+}
+
+#[test]
+fn unread_data_and_a_gap_keep_a_connection_from_resting() {
+    let mut rig = Rig::established();
+    rig.send(ack(1, 1), b"abc");
+    rig.advance(Duration::from_secs(60));
+    assert!(rig.connection.active.is_awake());
+    assert_eq!(rig.read().unwrap(), b"abc");
+    rig.send(ack(14, 1), b"def");
+    rig.advance(Duration::from_secs(60));
+    assert!(rig.connection.active.is_awake());
+    rig.send(ack(4, 1), b"0123456789");
+    rig.advance(ms(100));
+    assert_eq!(rig.read().unwrap(), b"0123456789def");
+    rig.rest();
+}
+
+#[test]
+fn keep_alive_probes_and_their_answers_wake_nothing() {
+    let keep_alive = KeepAlive { idle: Duration::from_secs(60), interval: Duration::from_secs(5), count: 3 };
+    let options = SocketOptions { keep_alive: Some(keep_alive), ..SocketOptions::default() };
+    let mut rig = Rig::established_with(options, TcpOptions::default());
+    rig.rest();
+    rig.send(ack(1, 1), b"");
+    rig.sent.clear();
+    for _ in 0..5 {
+        rig.advance(Duration::from_secs(61));
+        assert_eq!(rig.sent.drain(..).len(), 1, "one probe");
+        assert!(!rig.connection.active.is_awake());
+        rig.send(ack(1, 1), b"");
+        assert!(!rig.connection.active.is_awake());
+    }
+    rig.send(ack(0, 1), b"");
+    assert_eq!(rig.recv().ack(), 1, "a probe of the peer's is answered");
+    assert!(!rig.connection.active.is_awake());
+}
