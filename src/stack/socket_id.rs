@@ -13,4 +13,15 @@ impl SocketId {
     pub const fn to_bits(self) -> u64 {
         (self.generation as u64) << 32 | self.index as u64
     }
+
+    /// What [`to_bits`](Self::to_bits) made a number of.
+    pub const fn from_bits(bits: u64) -> SocketId {
+        SocketId { index: bits as u32, generation: (bits >> 32) as u32 }
+    }
+
+    /// A number that no other open socket of its stack has, and little more than there are sockets: the index of a table
+    /// of one's own, which then needs no map from handles.
+    pub const fn index(self) -> u32 {
+        self.index
+    }
 }

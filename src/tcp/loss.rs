@@ -71,7 +71,7 @@ impl Connection {
                 self.active.timers.loss_purpose = LossTimer::Reordering;
             }
             None if self.active.timers.loss_purpose == LossTimer::Reordering => {
-                self.active.timers.loss.clear()
+                self.active.timers.loss.clear();
             }
             None => {}
         }

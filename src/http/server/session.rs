@@ -60,6 +60,11 @@ impl Session {
         &mut self.connection
     }
 
+    /// Whether no handler is there either, so that [as little](ServerConnection::is_at_rest) is to be kept of it.
+    pub fn is_at_rest(&self) -> bool {
+        self.connection.is_at_rest() && self.handler.is_none()
+    }
+
     /// Shows the handlers what has arrived, and collects what they answer. Returns how much of `input` is used up;
     /// keep the rest and offer it again once [`wants_input`](ServerConnection::wants_input) says so.
     pub fn receive(&mut self, now: Now, service: &dyn Service, cx: &mut Context<'_>, input: &[u8]) -> usize {

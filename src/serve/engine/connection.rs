@@ -2,11 +2,13 @@
 
 use std::io::IoSlice;
 use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
 use std::task;
 
 use super::Turn;
+use super::table::Rest;
 use crate::driver::{Chunk, Duration, Error, Instant, Readiness, SocketId};
-use crate::http::{Reason, Reasons, ServerConnection, Session, Transport};
+use crate::http::{Reason, Reasons, ServerConfig, ServerConnection, Session, Transport};
 
 /// Slices of one write.
 const SLICES: usize = 16;
@@ -14,9 +16,6 @@ const SLICES: usize = 16;
 const DRAIN_INTERVAL: Duration = Duration::from_millis(250);
 /// Chunks dropped at once of what a client sends that is not listened to any more.
 const DISCARD: usize = 16;
-
-/// No time at all.
-const NEVER: Instant = Instant::from_nanos(u64::MAX);
 
 /// What becomes of a connection after its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +28,12 @@ pub(super) enum Fate {
     Gone(Option<SocketAddr>),
 }
 
-/// A connection. Idle, it is this and nothing on the heap.
+/// A connection that is being served.
 pub(super) struct Connection {
     socket: SocketId,
     session: Session,
-    /// When the wheel fires for it.
-    pub(super) armed: Instant,
+    /// Requests when it was woken, unless it is new: only one that has been answered since rests again.
+    woken_at: Option<u32>,
     /// In the queue of those that have something to do.
     pub(super) queued: bool,
     /// There may be something to read.
@@ -68,7 +67,7 @@ impl Connection {
         Connection {
             socket,
             session: Session::new(connection),
-            armed: NEVER,
+            woken_at: None,
             queued: false,
             readable: true,
             blocked: false,
@@ -78,13 +77,22 @@ impl Connection {
         }
     }
 
-    pub(super) fn socket(&self) -> SocketId {
-        self.socket
+    /// One that was idle, of which this is what was kept.
+    pub(super) fn resume(socket: SocketId, config: &Arc<ServerConfig>, rest: Rest) -> Self {
+        let deadline = rest.deadline(config).map_or(Duration::MAX, |at| at - Instant::ZERO);
+        let connection = ServerConnection::resume(Arc::clone(config), rest.requests, deadline);
+        Connection { woken_at: Some(rest.requests), readable: false, ..Self::new(socket, connection) }
     }
 
-    /// Whether it may be closed when room is needed.
-    pub(super) fn is_idle(&self) -> bool {
-        self.session.connection().is_idle()
+    /// What to keep of it if nothing is under way.
+    pub(super) fn rest(&self, now: Instant) -> Option<Rest> {
+        let requests = self.requests();
+        let quiet = self.session.is_at_rest() && !self.readable && !self.failed && self.extra.is_none();
+        (quiet && self.woken_at != Some(requests)).then_some(Rest { requests, since: now })
+    }
+
+    pub(super) fn socket(&self) -> SocketId {
+        self.socket
     }
 
     pub(super) fn requests(&self) -> u32 {
@@ -100,7 +108,6 @@ impl Connection {
 
     /// The wheel has fired.
     pub(super) fn fire(&mut self, turn: &Turn<'_>) {
-        self.armed = NEVER;
         self.session.handle_timeout(turn.moment);
     }
 
@@ -161,7 +168,7 @@ impl Connection {
         if !self.session.connection().wants_input() {
             return 0;
         }
-        let leftover = self.extra.as_mut().and_then(|extra| extra.leftover.take());
+        let leftover = self.take_leftover();
         let mut chunk = match leftover.map_or_else(|| self.receive(turn), |chunk| Ok(Some(chunk))) {
             Ok(Some(chunk)) => chunk,
             Ok(None) => {
@@ -184,6 +191,12 @@ impl Connection {
             self.extra.get_or_insert_default().leftover = Some(chunk);
         }
         used
+    }
+
+    fn take_leftover(&mut self) -> Option<Chunk> {
+        let leftover = self.extra.as_mut()?.leftover.take();
+        self.extra.take_if(|extra| extra.drain.is_none());
+        leftover
     }
 
     fn receive(&mut self, turn: &Turn<'_>) -> Result<Option<Chunk>, Error> {
@@ -298,16 +311,5 @@ impl Connection {
         }
         drain.next_look = turn.now + DRAIN_INTERVAL.min(turn.env.http.send_timeout);
         Fate::Waits
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_idle_connection_is_small() {
-        assert!(size_of::<Session>() <= 72, "session: {} bytes", size_of::<Session>());
-        assert!(size_of::<Connection>() <= 104, "connection: {} bytes", size_of::<Connection>());
     }
 }

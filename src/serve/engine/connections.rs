@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::Turn;
 use super::connection::{Connection, Fate};
-use super::table::{Key, Table};
+use super::table::{Table, Waiting};
 use super::wakes::Wakers;
 use super::wheel::Wheel;
-use crate::driver::{Event, Instant, SocketId};
-use crate::http::ServerConnection;
+use crate::driver::{Event, Instant, Readiness, SocketId};
+use crate::http::{ServerConfig, ServerConnection};
 use crate::serve::budget::budget_of_each;
 
 /// Connections that are looked at in one turn.
@@ -18,10 +18,13 @@ const RUNS: usize = 1024;
 
 pub(super) struct Connections {
     table: Table,
+    /// Deadlines of those that are being served; who is idle has one in the order of its queue.
     wheel: Wheel,
     /// Those that have something to do, each once.
-    ready: VecDeque<Key>,
+    ready: VecDeque<SocketId>,
     wakers: Wakers,
+    /// The last turn's.
+    now: Instant,
 }
 
 impl Connections {
@@ -31,6 +34,7 @@ impl Connections {
             wheel: Wheel::new(now),
             ready: VecDeque::new(),
             wakers: Wakers::default(),
+            now,
         }
     }
 
@@ -43,26 +47,36 @@ impl Connections {
     }
 
     /// When the next turn is due though nothing happens.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        if self.ready.is_empty() { self.wheel.next() } else { Some(Instant::ZERO) }
+    pub(super) fn deadline(&self, config: &ServerConfig) -> Option<Instant> {
+        if !self.ready.is_empty() {
+            return Some(Instant::ZERO);
+        }
+        let idle = Waiting::ALL.into_iter().filter_map(|waiting| self.table.longest_idle(waiting, self.now));
+        idle.filter_map(|(_, rest)| rest.deadline(config)).chain(self.wheel.next()).min()
     }
 
     /// Takes note of what has happened to one of ours; `false`: it is not.
-    pub(super) fn notice(&mut self, event: &Event) -> bool {
-        let Some(key) = self.table.key_of(event.socket) else { return false };
-        if let Some(connection) = self.table.get_mut(key) {
+    pub(super) fn notice(&mut self, config: &Arc<ServerConfig>, now: Instant, event: &Event) -> bool {
+        if !self.table.has(event.socket) {
+            return false;
+        }
+        let Readiness { readable, closed, failed, .. } = event.kinds;
+        if readable || closed || failed {
+            self.wake(config, now, event.socket);
+        }
+        if let Some(connection) = self.table.busy_mut(event.socket) {
             connection.notice(event.kinds);
         }
-        self.enqueue(key);
+        self.enqueue(event.socket);
         true
     }
 
     /// Has it looked at in its turn.
-    pub(super) fn enqueue(&mut self, key: Key) {
-        if let Some(connection) = self.table.get_mut(key)
+    pub(super) fn enqueue(&mut self, socket: SocketId) {
+        if let Some(connection) = self.table.busy_mut(socket)
             && !std::mem::replace(&mut connection.queued, true)
         {
-            self.ready.push_back(key);
+            self.ready.push_back(socket);
         }
     }
 
@@ -87,8 +101,8 @@ impl Connections {
             ServerConnection::new(http, turn.moment)
         };
         turn.env.stats.accept();
-        let key = self.table.insert(peer.ip(), Connection::new(socket, connection));
-        self.enqueue(key);
+        self.table.insert(peer.ip(), Connection::new(socket, connection));
+        self.enqueue(socket);
         if all >= config.crowded_above() {
             self.make_room(turn);
         }
@@ -96,86 +110,105 @@ impl Connections {
 
     /// The longest idle connection goes, if there is one.
     fn make_room(&mut self, turn: &Turn<'_>) {
-        let Some(key) = self.table.longest_idle() else { return };
-        if let Some(connection) = self.table.get_mut(key) {
+        let idle = Waiting::ALL.into_iter().filter_map(|waiting| self.table.longest_idle(waiting, turn.now));
+        let Some((socket, _)) = idle.min_by_key(|(_, rest)| rest.since) else { return };
+        self.wake(&turn.env.http, turn.now, socket);
+        if let Some(connection) = self.table.busy_mut(socket) {
             connection.make_room(turn);
         }
-        self.table.set_idle(key, false);
-        self.enqueue(key);
+        self.enqueue(socket);
     }
 
     /// Deadlines that have come.
     pub(super) fn fire(&mut self, turn: &Turn<'_>) {
+        self.now = turn.now;
         let mut due = Vec::new();
         self.wheel.expire(turn.now, &mut due);
-        for key in due {
-            if let Some(connection) = self.table.get_mut(key).filter(|it| it.armed <= turn.now) {
+        for post in due {
+            if let Some(connection) = self.table.crew_mut().fire(post, turn.now) {
                 connection.fire(turn);
-                self.enqueue(key);
+                let socket = connection.socket();
+                self.enqueue(socket);
             }
         }
+        for waiting in Waiting::ALL {
+            while let Some(socket) = self.overdue(waiting, turn) {
+                self.wake(&turn.env.http, turn.now, socket);
+                if let Some(connection) = self.table.busy_mut(socket) {
+                    connection.fire(turn);
+                }
+                self.enqueue(socket);
+            }
+        }
+    }
+
+    fn overdue(&self, waiting: Waiting, turn: &Turn<'_>) -> Option<SocketId> {
+        let (socket, rest) = self.table.longest_idle(waiting, turn.now)?;
+        (rest.deadline(&turn.env.http)? <= turn.now).then_some(socket)
     }
 
     /// Looks at those that have something to do, up to a budget.
     pub(super) fn run(&mut self, turn: &Turn<'_>) {
         let budget = budget_of_each(self.ready.len());
         for _ in 0..self.ready.len().min(RUNS) {
-            let Some(key) = self.ready.pop_front() else { break };
-            self.run_one(turn, key, budget);
+            let Some(socket) = self.ready.pop_front() else { break };
+            self.run_one(turn, socket, budget);
         }
     }
 
     /// The server ends: each exchange is the last of its connection.
     pub(super) fn shutdown(&mut self, turn: &Turn<'_>) {
-        for key in self.table.keys() {
+        for socket in self.table.sockets() {
+            self.wake(&turn.env.http, turn.now, socket);
             // A request that has arrived and was not looked at is in flight, too.
-            self.run_one(turn, key, budget_of_each(1));
-            if let Some(connection) = self.table.get_mut(key) {
+            self.run_one(turn, socket, budget_of_each(1));
+            self.wake(&turn.env.http, turn.now, socket);
+            if let Some(connection) = self.table.busy_mut(socket) {
                 connection.shutdown(turn);
-                self.enqueue(key);
+                self.enqueue(socket);
             }
         }
     }
 
     /// Resets all; says how many.
     pub(super) fn abort(&mut self, turn: &Turn<'_>) -> usize {
-        let keys = self.table.keys();
-        for &key in &keys {
-            if let Some(connection) = self.table.remove(key, None) {
+        let sockets = self.table.sockets();
+        for &socket in &sockets {
+            self.wake(&turn.env.http, turn.now, socket);
+            if let Some(connection) = self.table.busy_mut(socket) {
                 connection.abort(turn);
             }
+            self.table.remove(socket, None);
         }
         self.ready.clear();
-        keys.len()
+        sockets.len()
     }
 
-    fn run_one(&mut self, turn: &Turn<'_>, key: Key, budget: usize) {
-        let Some(connection) = self.table.get_mut(key) else { return };
+    /// Has it served, if it is idle.
+    fn wake(&mut self, config: &Arc<ServerConfig>, now: Instant, socket: SocketId) {
+        if let Some(rest) = self.table.idle(socket, now) {
+            self.table.wake(socket, Connection::resume(socket, config, rest));
+        }
+    }
+
+    fn run_one(&mut self, turn: &Turn<'_>, socket: SocketId, budget: usize) {
+        let Some(connection) = self.table.busy_mut(socket) else { return };
         connection.queued = false;
-        let requests = connection.requests();
-        match connection.run(turn, &self.wakers.waker(&turn.env.wakes, key), budget) {
-            Fate::Gone(peer) => {
-                self.table.remove(key, peer.map(|peer| peer.ip()));
-                return;
-            }
+        match connection.run(turn, &self.wakers.waker(&turn.env.wakes, socket), budget) {
+            Fate::Gone(peer) => return self.table.remove(socket, peer.map(|peer| peer.ip())),
             Fate::More => {
                 connection.queued = true;
-                self.ready.push_back(key);
+                self.ready.push_back(socket);
             }
-            Fate::Waits => {}
-        }
-        if let Some(deadline) = connection.deadline() {
-            let firing = self.wheel.firing(deadline);
-            if firing < connection.armed {
-                connection.armed = firing;
-                self.wheel.insert(key, deadline);
+            Fate::Waits => {
+                if let Some(rest) = connection.rest(turn.now) {
+                    return self.table.rest(socket, rest);
+                }
             }
         }
-        let (idle, served) = (connection.is_idle(), connection.requests() != requests);
-        if served {
-            // It has been busy in between: it goes to the end of those that are idle.
-            self.table.set_idle(key, false);
+        let deadline = connection.deadline();
+        if let (Some(deadline), Some(post)) = (deadline, self.table.post_of(socket)) {
+            self.table.crew_mut().arm(&mut self.wheel, post, deadline);
         }
-        self.table.set_idle(key, idle);
     }
 }

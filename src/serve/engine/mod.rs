@@ -3,6 +3,7 @@
 mod access_log;
 mod connection;
 mod connections;
+mod crew;
 mod table;
 mod wakes;
 mod wheel;
@@ -10,7 +11,6 @@ mod wheel;
 use std::sync::Arc;
 
 use self::connections::Connections;
-use self::table::Key;
 use self::wakes::Wakes;
 use super::handle::{Control, Order};
 use super::reception::Reception;
@@ -93,15 +93,15 @@ impl Engine {
     }
 
     /// Takes note of what has happened.
-    fn notice(&mut self, events: &[Event]) {
+    fn notice(&mut self, now: Instant, events: &[Event]) {
         for event in events {
-            if self.connections.notice(event) || self.services.notice(event) {
+            if self.connections.notice(&self.env.http, now, event) || self.services.notice(event) {
                 continue;
             }
             self.accepting |= self.listeners.contains(&event.socket);
         }
-        for key in self.env.wakes.take() {
-            self.connections.enqueue(key);
+        for socket in self.env.wakes.take() {
+            self.connections.enqueue(socket);
         }
     }
 }
@@ -122,8 +122,8 @@ fn accept(listeners: &[SocketId], connections: &mut Connections, turn: &Turn<'_>
 
 impl Application for Engine {
     fn turn(&mut self, stack: &SharedStack, now: Instant, events: &[Event]) {
-        self.notice(events);
         let moment = self.clock.now(now - Instant::ZERO, stack.clock().unix_time().as_secs());
+        self.notice(now, events);
         let Engine { env, listeners, accepting, connections, services, phase, control, .. } = self;
         let turn = &Turn { stack, now, moment, env };
         if *accepting {
@@ -162,7 +162,7 @@ impl Application for Engine {
             Phase::Serving | Phase::Ended => None,
         };
         let more = self.accepting.then_some(Instant::ZERO);
-        let parts = [limit, more, self.connections.deadline(), self.services.deadline()];
+        let parts = [limit, more, self.connections.deadline(&self.env.http), self.services.deadline()];
         parts.into_iter().flatten().min()
     }
 }

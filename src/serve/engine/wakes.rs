@@ -3,12 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 
-use super::Key;
-use crate::driver::Ringer;
+use crate::driver::{Ringer, SocketId};
 
 /// Connections that were woken, from whichever thread.
 pub(super) struct Wakes {
-    woken: Mutex<Vec<Key>>,
+    woken: Mutex<Vec<SocketId>>,
     ringer: Ringer,
 }
 
@@ -18,7 +17,7 @@ impl Wakes {
     }
 
     /// Takes those that were woken since the last call.
-    pub(super) fn take(&self) -> Vec<Key> {
+    pub(super) fn take(&self) -> Vec<SocketId> {
         std::mem::take(&mut self.woken.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -30,20 +29,20 @@ pub(super) struct Wakers {
 }
 
 impl Wakers {
-    /// A waker that lets the connection `key` be polled again.
-    pub(super) fn waker(&mut self, wakes: &Arc<Wakes>, key: Key) -> Waker {
+    /// A waker that lets the connection of `socket` be polled again.
+    pub(super) fn waker(&mut self, wakes: &Arc<Wakes>, socket: SocketId) -> Waker {
         match self.last.as_mut().and_then(Arc::get_mut) {
-            Some(unused) => unused.key = key,
+            Some(unused) => unused.socket = socket,
             None => self.last = None,
         }
-        let new = || Arc::new(ConnectionWaker { wakes: Arc::clone(wakes), key });
+        let new = || Arc::new(ConnectionWaker { wakes: Arc::clone(wakes), socket });
         Waker::from(Arc::clone(self.last.get_or_insert_with(new)))
     }
 }
 
 struct ConnectionWaker {
     wakes: Arc<Wakes>,
-    key: Key,
+    socket: SocketId,
 }
 
 impl Wake for ConnectionWaker {
@@ -52,7 +51,7 @@ impl Wake for ConnectionWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.wakes.woken.lock().unwrap_or_else(PoisonError::into_inner).push(self.key);
+        self.wakes.woken.lock().unwrap_or_else(PoisonError::into_inner).push(self.socket);
         self.wakes.ringer.ring();
     }
 }
@@ -69,7 +68,7 @@ mod tests {
         let network = Network::builder(device).address("10.9.0.2/24".parse().unwrap()).start().unwrap();
         let wakes = Wakes::new(network.shared().ringer().clone());
         let mut wakers = Wakers::default();
-        let [first, second, third] = [1, 2, 3].map(|index| Key { index, generation: 0 });
+        let [first, second, third] = [1, 2, 3].map(SocketId::from_bits);
         drop(wakers.waker(&wakes, first));
         let kept = wakers.waker(&wakes, second);
         let other = wakers.waker(&wakes, third);

@@ -1,6 +1,6 @@
 //! Deadlines of many connections.
 
-use super::Key;
+use super::crew::Post;
 use crate::driver::Instant;
 
 /// A tick is 2^24 ns, about 17 ms.
@@ -12,7 +12,7 @@ const WORDS: usize = SLOTS / 64;
 /// A timing wheel: entering costs no more at a million connections than at one. Nothing is ever taken out before its
 /// time; its owner remembers when a connection is due and ignores what fires besides.
 pub(super) struct Wheel {
-    slots: Vec<Vec<Key>>,
+    slots: Vec<Vec<Post>>,
     /// A bit for each slot that holds something.
     occupied: [u64; WORDS],
     /// The last tick that has fired.
@@ -29,15 +29,15 @@ impl Wheel {
         instant(self.tick(at))
     }
 
-    /// Lets `key` fire for `at`.
-    pub(super) fn insert(&mut self, key: Key, at: Instant) {
+    /// Lets `post` fire for `at`.
+    pub(super) fn insert(&mut self, post: Post, at: Instant) {
         let slot = self.tick(at) as usize % SLOTS;
-        self.slots[slot].push(key);
+        self.slots[slot].push(post);
         self.occupied[slot / 64] |= 1 << (slot % 64);
     }
 
     /// Takes out what has come due.
-    pub(super) fn expire(&mut self, now: Instant, due: &mut Vec<Key>) {
+    pub(super) fn expire(&mut self, now: Instant, due: &mut Vec<Post>) {
         let target = now.as_nanos() >> SHIFT;
         while let Some(tick) = self.next_tick().filter(|&tick| tick <= target) {
             let slot = tick as usize % SLOTS;
@@ -86,14 +86,14 @@ mod tests {
     use super::*;
     use crate::driver::Duration;
 
-    fn key(index: u32) -> Key {
-        Key { index, generation: 0 }
+    fn key(index: u32) -> Post {
+        Post(index)
     }
 
     fn fired(wheel: &mut Wheel, now: Instant) -> Vec<u32> {
         let mut due = Vec::new();
         wheel.expire(now, &mut due);
-        due.iter().map(|key| key.index).collect()
+        due.iter().map(|key| key.0).collect()
     }
 
     #[test]

@@ -160,6 +160,26 @@ impl ServerConnection {
         }
     }
 
+    /// One on which nothing was under way, of which only this was kept: how many requests it has had, and when its
+    /// idleness ends (before the first request: when that has to be here).
+    pub fn resume(config: Arc<ServerConfig>, requests: u32, deadline: Duration) -> Self {
+        ServerConnection {
+            config,
+            exchange: None,
+            deadline,
+            requests,
+            reasons: Reasons::default(),
+            phase: Phase::Open,
+            last: false,
+            peer_done: false,
+        }
+    }
+
+    /// Whether it could be [resumed](Self::resume) from as little.
+    pub fn is_at_rest(&self) -> bool {
+        self.is_idle() && !self.last && !self.peer_done && self.reasons.is_empty()
+    }
+
     /// A connection over the maximum: it says 503 and when to come back, and closes.
     pub fn overloaded(config: Arc<ServerConfig>, now: Now, retry_after: Duration) -> Self {
         let mut connection = Self::new(config, now);
