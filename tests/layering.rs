@@ -49,7 +49,7 @@ const TABLE: &[(&str, &[Arrow])] = &[
     ("figures", &[]),
     ("svg", &[]),
     ("ladder", &[To("wire"), To("figures"), To("svg")]),
-    ("bench", &[To("net"), To("http"), To("figures"), To("svg")]),
+    ("bench", &[To("driver"), To("net"), To("http"), To("figures"), To("svg")]),
     (
         "cli",
         &[

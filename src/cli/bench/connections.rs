@@ -244,7 +244,7 @@ fn run<C: Client>(
     measurement
 }
 
-fn resolve(url: &Uri) -> Result<SocketAddr, Failure> {
+pub(super) fn resolve(url: &Uri) -> Result<SocketAddr, Failure> {
     let authority = Authority::of(url).map_err(Failure::new)?;
     let failed = |why: &dyn std::fmt::Display| {
         Failure::with_status(6, format!("{url}: {} cannot be found: {why}", authority.host()))
