@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::flow::FourTuple;
+use super::flow::{Ends, FourTuple};
 use super::ports::PortState;
 use super::socket::{SharedOptions, Socket, Stage, TcpSocket};
 use super::{Duration, Error, Instant, SocketId, SocketOptions, Stack};
@@ -36,14 +36,8 @@ impl Stack {
         let options = options.map_or_else(|| Arc::clone(&self.socket_options), SharedOptions::new);
         let open = self.open(&tuple, floor, options);
         let connection = Connection::connect(&mut self.env.context(), open);
-        let index = self.insert_connection(TcpSocket {
-            connection,
-            tuple,
-            listener: None,
-            stage: Stage::Open,
-            in_demux: true,
-            live: true,
-        });
+        let tcp = TcpSocket { connection, ends: Ends::new(&tuple), listener: SocketId::NONE };
+        let index = self.insert_connection(tag, tcp, Stage::Open);
         self.touch(index);
         self.sockets.id_at(index).ok_or(Error::StaleSocket)
     }

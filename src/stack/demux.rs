@@ -13,8 +13,8 @@ use super::flow::{Flow, FourTuple};
 use crate::wire::IpPair;
 
 const SMALLEST: usize = 64;
-/// Steps of a move that ride on one change. A table of C slots needs at most 1.75 C steps and, at twice the size,
-/// 0.75 C changes until it must grow again; at half the size, 0.06 C until it may shrink again.
+/// Steps of a move that ride on one change. A table of C slots needs at most 1.8 C steps and, at one and a half times the
+/// size, 0.4 C changes until it must grow again; at half the size, 0.06 C until it may shrink again.
 const STEPS_PER_CHANGE: usize = 32;
 
 /// The table. Hash it once ([`tag`](Demux::tag)), then ask.
@@ -86,8 +86,9 @@ impl Demux {
     /// Adds a flow. The caller knows that its tuple is not there yet.
     pub(super) fn insert(&mut self, tag: Tag, flow: Flow) {
         self.migrate(STEPS_PER_CHANGE);
-        if (self.len() + 1) * 4 > self.current.capacity() * 3 {
-            self.resize(self.current.capacity() * 2);
+        // By half and not to the double: of a million slots as few as possible shall be for nothing.
+        if (self.len() + 1) * 5 > self.current.capacity() * 4 {
+            self.resize(self.current.capacity() * 3 / 2);
         }
         self.current.insert(u64::from(tag.0) << 32 | u64::from(flow.to_bits()));
     }
@@ -99,7 +100,7 @@ impl Demux {
             || self.old.as_mut().is_some_and(|(table, _)| table.remove(tag, flow));
         let capacity = self.current.capacity();
         if self.old.is_none() && capacity > SMALLEST && self.len() * 8 < capacity {
-            self.resize(capacity / 2);
+            self.resize((capacity / 2).max(SMALLEST));
         }
         removed
     }
@@ -138,7 +139,6 @@ struct Table {
 
 impl Table {
     fn new(capacity: usize) -> Table {
-        debug_assert!(capacity.is_power_of_two());
         Table { slots: vec![0; capacity].into_boxed_slice(), len: 0 }
     }
 
@@ -146,12 +146,18 @@ impl Table {
         self.slots.len()
     }
 
-    fn mask(&self) -> usize {
-        self.slots.len() - 1
+    /// Where probing begins: the tag as a fraction of 2^32, so that any capacity will do.
+    fn home(&self, tag: u32) -> usize {
+        (u64::from(tag) * self.slots.len() as u64 >> 32) as usize
     }
 
-    fn home(&self, slot: u64) -> usize {
-        (slot >> 32) as usize & self.mask()
+    fn after(&self, position: usize) -> usize {
+        if position + 1 == self.slots.len() { 0 } else { position + 1 }
+    }
+
+    /// Steps of probing from one position to another.
+    fn distance(&self, from: usize, to: usize) -> usize {
+        if to >= from { to - from } else { to + self.slots.len() - from }
     }
 
     fn flow(&self, position: usize) -> Flow {
@@ -159,7 +165,7 @@ impl Table {
     }
 
     fn position(&self, tag: Tag, is_it: &mut dyn FnMut(Flow) -> bool) -> Option<usize> {
-        let mut position = tag.0 as usize & self.mask();
+        let mut position = self.home(tag.0);
         loop {
             let slot = self.slots[position];
             if slot == 0 {
@@ -168,14 +174,14 @@ impl Table {
             if (slot >> 32) as u32 == tag.0 && is_it(Flow::from_bits(slot as u32)) {
                 return Some(position);
             }
-            position = (position + 1) & self.mask();
+            position = self.after(position);
         }
     }
 
     fn insert(&mut self, slot: u64) {
-        let mut position = self.home(slot);
+        let mut position = self.home((slot >> 32) as u32);
         while self.slots[position] != 0 {
-            position = (position + 1) & self.mask();
+            position = self.after(position);
         }
         self.slots[position] = slot;
         self.len += 1;
@@ -190,14 +196,12 @@ impl Table {
     fn remove_at(&mut self, mut hole: usize) {
         let mut next = hole;
         loop {
-            next = (next + 1) & self.mask();
+            next = self.after(next);
             let slot = self.slots[next];
             if slot == 0 {
                 break;
             }
-            let from_home = next.wrapping_sub(self.home(slot)) & self.mask();
-            let from_hole = next.wrapping_sub(hole) & self.mask();
-            if from_home >= from_hole {
+            if self.distance(self.home((slot >> 32) as u32), next) >= self.distance(hole, next) {
                 self.slots[hole] = slot;
                 hole = next;
             }

@@ -54,6 +54,30 @@ impl BitOrAssign for Readiness {
     }
 }
 
+/// What a socket has to tell, in a byte: every socket has one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Untold(u8);
+
+impl Untold {
+    const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    fn add(&mut self, kinds: Readiness) {
+        let Readiness { readable, writable, connected, closed, failed } = kinds;
+        for (bit, set) in [readable, writable, connected, closed, failed].into_iter().enumerate() {
+            self.0 |= u8::from(set) << bit;
+        }
+    }
+
+    /// All of it; nothing is left.
+    pub(super) fn take(&mut self) -> Readiness {
+        let bits = std::mem::take(&mut self.0);
+        let [readable, writable, connected, closed, failed] = [0, 1, 2, 3, 4].map(|bit| bits & 1 << bit != 0);
+        Readiness { readable, writable, connected, closed, failed }
+    }
+}
+
 /// Sockets that have something to tell, in the order in which they first had. What that is stays with the socket.
 #[derive(Debug, Default)]
 pub(super) struct EventQueue {
@@ -61,15 +85,15 @@ pub(super) struct EventQueue {
 }
 
 impl EventQueue {
-    /// Adds `kinds` to what the socket has to tell; `pending` is where the socket keeps that.
-    pub(super) fn post(&mut self, socket: SocketId, pending: &mut Readiness, kinds: Readiness) {
+    /// Adds `kinds` to what the socket has to tell; `untold` is where the socket keeps that.
+    pub(super) fn post(&mut self, socket: SocketId, untold: &mut Untold, kinds: Readiness) {
         if kinds.is_empty() {
             return;
         }
-        if pending.is_empty() {
+        if untold.is_empty() {
             self.sockets.push_back(socket);
         }
-        *pending |= kinds;
+        untold.add(kinds);
     }
 
     /// The socket whose turn it is. It may be gone by now.
@@ -84,13 +108,15 @@ mod tests {
 
     #[test]
     fn a_socket_is_queued_once_for_all_that_it_has_to_tell() {
-        let (mut queue, mut pending) = (EventQueue::default(), Readiness::default());
+        let (mut queue, mut untold) = (EventQueue::default(), Untold::default());
         let socket = SocketId { index: 1, generation: 0 };
-        queue.post(socket, &mut pending, Readiness::default());
+        queue.post(socket, &mut untold, Readiness::default());
         assert_eq!(queue.pop(), None, "nothing to tell");
-        queue.post(socket, &mut pending, Readiness::READABLE);
-        queue.post(socket, &mut pending, Readiness::WRITABLE);
+        queue.post(socket, &mut untold, Readiness::READABLE);
+        queue.post(socket, &mut untold, Readiness::WRITABLE);
         assert_eq!((queue.pop(), queue.pop()), (Some(socket), None));
-        assert!(pending.readable && pending.writable && !pending.closed);
+        let told = untold.take();
+        assert!(told.readable && told.writable && !told.closed);
+        assert!(untold.is_empty());
     }
 }

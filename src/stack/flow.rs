@@ -1,6 +1,6 @@
 //! What identifies a connection, and where it is kept.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::wire::IpPair;
 
@@ -30,6 +30,35 @@ impl FourTuple {
     /// The peer's end.
     pub(super) fn remote(&self) -> SocketAddr {
         SocketAddr::new(destination(&self.addresses), self.remote_port)
+    }
+}
+
+/// A [`FourTuple`] as connections keep it: IPv4 does not pay for the length of IPv6's addresses, which are in a box.
+#[derive(Debug)]
+pub(super) enum Ends {
+    V4 { src: Ipv4Addr, dst: Ipv4Addr, local_port: u16, remote_port: u16 },
+    V6(Box<FourTuple>),
+}
+
+impl Ends {
+    /// Those of a tuple.
+    pub(super) fn new(tuple: &FourTuple) -> Ends {
+        match *tuple {
+            FourTuple { addresses: IpPair::V4 { src, dst }, local_port, remote_port } => {
+                Ends::V4 { src, dst, local_port, remote_port }
+            }
+            tuple => Ends::V6(Box::new(tuple)),
+        }
+    }
+
+    /// The tuple.
+    pub(super) fn tuple(&self) -> FourTuple {
+        match *self {
+            Ends::V4 { src, dst, local_port, remote_port } => {
+                FourTuple { addresses: IpPair::V4 { src, dst }, local_port, remote_port }
+            }
+            Ends::V6(ref tuple) => **tuple,
+        }
     }
 }
 
@@ -105,6 +134,15 @@ mod tests {
                 assert_ne!(flow.to_bits(), 0);
                 assert_eq!(Flow::from_bits(flow.to_bits()), flow);
             }
+        }
+    }
+
+    #[test]
+    fn ends_are_kept_in_16_bytes() {
+        assert_eq!(size_of::<Ends>(), 16);
+        for (local, remote) in [("10.0.0.1:80", "10.0.0.2:50000"), ("[fd00::1]:80", "[fd00::2]:50000")] {
+            let tuple = FourTuple::new(local.parse().unwrap(), remote.parse().unwrap()).unwrap();
+            assert_eq!(Ends::new(&tuple).tuple(), tuple);
         }
     }
 

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::flow::{Flow, FourTuple, source};
+use super::demux::Tag;
+use super::flow::{Ends, Flow, FourTuple, source};
 use super::listener::Listener;
-use super::socket::{Entry, HalfOpenEntry, SharedOptions, Socket, Stage, TcpSocket};
+use super::socket::{Entry, HalfOpenEntry, Progress, SharedOptions, Socket, Stage, TcpSocket};
 use super::tcp_input::Segment;
-use super::{Chunk, Stack};
+use super::{Chunk, SocketId, Stack};
 use crate::tcp::{Connection, EcnMode, HalfOpen, HalfOpenReply, HalfOpenTimeout, Open};
 use crate::wire::{SeqNumber, TcpHeader};
 
@@ -181,15 +182,10 @@ impl Stack {
         let mut cx = self.env.context();
         let connection = Connection::accept(&mut cx, half, open, segment.meta.received_at);
         let hop_limit = self.sockets.at(listener).map(|entry| entry.hop_limit);
-        let listener = self.sockets.id_at(listener);
-        let index = self.insert_connection(TcpSocket {
-            connection,
-            tuple,
-            listener,
-            stage: Stage::Handshake,
-            in_demux: true,
-            live: true,
-        });
+        let listener = self.sockets.id_at(listener).unwrap_or(SocketId::NONE);
+        let tag = self.demux.tag(&tuple);
+        let tcp = TcpSocket { connection, ends: Ends::new(&tuple), listener };
+        let index = self.insert_connection(tag, tcp, Stage::Handshake);
         if let (Some(entry), Some(hop_limit)) = (self.sockets.at_mut(index), hop_limit) {
             entry.hop_limit = hop_limit;
         }
@@ -197,9 +193,9 @@ impl Stack {
     }
 
     /// Gives a connection its places in the tables, and says which socket it is.
-    pub(super) fn insert_connection(&mut self, tcp: TcpSocket) -> u32 {
-        let tag = self.demux.tag(&tcp.tuple);
-        let index = self.sockets.insert(Entry::new(Socket::Tcp(tcp))).index;
+    pub(super) fn insert_connection(&mut self, tag: Tag, tcp: TcpSocket, stage: Stage) -> u32 {
+        let progress = Progress { stage, in_demux: true, live: true };
+        let index = self.sockets.insert(Entry { progress, ..Entry::new(Socket::Tcp(tcp)) }).index;
         self.demux.insert(tag, Flow::Connection(index));
         self.live += 1;
         index

@@ -2,27 +2,29 @@
 
 use super::Stack;
 use super::flow::Flow;
-use super::socket::{Socket, TcpSocket};
+use super::socket::{Progress, Socket, TcpSocket};
 
 impl Stack {
     /// `Err` says which invariant is violated: of a control block, or between the tables of the stack.
     pub fn check_invariants(&self) -> Result<(), String> {
         let connections = || {
             self.sockets.iter().filter_map(|(index, entry)| match &entry.socket {
-                Socket::Tcp(tcp) => Some((index, tcp)),
+                Socket::Tcp(tcp) => Some((index, tcp, entry.progress)),
                 _ => None,
             })
         };
-        for (index, tcp) in connections() {
-            self.check_connection(index, tcp).map_err(|error| format!("{:?}: {error}", tcp.tuple))?;
+        for (index, tcp, progress) in connections() {
+            let tuple = tcp.ends.tuple();
+            self.check_connection(index, tcp, progress).map_err(|error| format!("{tuple:?}: {error}"))?;
         }
         self.check_listeners()?;
-        let count = |what: fn(&TcpSocket) -> bool| connections().filter(|(_, tcp)| what(tcp)).count();
-        let flows = count(|tcp| tcp.in_demux) + self.half_open.len() + self.time_wait.len();
+        let count =
+            |what: fn(Progress) -> bool| connections().filter(|&(_, _, progress)| what(progress)).count();
+        let flows = count(|progress| progress.in_demux) + self.half_open.len() + self.time_wait.len();
         let marked = self.sockets.iter().filter(|(_, entry)| entry.output.is_wanted()).count();
         for (what, counted, kept) in [
             ("flows", flows, self.demux.len()),
-            ("live connections", count(|tcp| tcp.live), self.live),
+            ("live connections", count(|progress| progress.live), self.live),
             ("sockets that want to send", marked, self.output.wanted()),
         ] {
             if counted != kept {
@@ -32,10 +34,11 @@ impl Stack {
         Ok(())
     }
 
-    fn check_connection(&self, index: u32, tcp: &TcpSocket) -> Result<(), String> {
+    fn check_connection(&self, index: u32, tcp: &TcpSocket, progress: Progress) -> Result<(), String> {
         tcp.connection.check_invariants()?;
-        let found = self.find_flow(self.demux.tag(&tcp.tuple), &tcp.tuple);
-        if tcp.in_demux && found != Some(Flow::Connection(index)) {
+        let tuple = tcp.ends.tuple();
+        let found = self.find_flow(self.demux.tag(&tuple), &tuple);
+        if progress.in_demux && found != Some(Flow::Connection(index)) {
             return Err(format!("its segments go to {found:?}"));
         }
         if tcp.connection.is_finished() && tcp.connection.is_orphan() {
@@ -53,9 +56,10 @@ impl Stack {
         for (index, entry) in self.sockets.iter() {
             let Socket::Listener(listener) = &entry.socket else { continue };
             let id = self.sockets.id_at(index);
-            let connections = self.sockets.iter().filter(|(_, entry)| {
-                matches!(&entry.socket, Socket::Tcp(tcp) if tcp.listener.is_some() && tcp.listener == id)
-            });
+            let connections = self
+                .sockets
+                .iter()
+                .filter(|(_, entry)| matches!(&entry.socket, Socket::Tcp(tcp) if Some(tcp.listener) == id));
             let alive = connections.count();
             if alive != listener.connections {
                 return Err(format!(

@@ -2,8 +2,7 @@
 
 use super::demux::Tag;
 use super::flow::{Flow, FourTuple};
-use super::handshake::listener_at;
-use super::socket::{Entry, Socket, Stage, TcpSocket};
+use super::socket::{Entry, Socket, Stage};
 use super::{Error, Readiness, Stack};
 use crate::tcp::{State, TimeWait};
 use crate::wire::SeqNumber;
@@ -19,19 +18,20 @@ impl Stack {
             self.timers.arm(index, deadline);
         }
         let events = tcp.connection.take_events();
-        if tcp.stage == Stage::Open {
-            self.events.post(id, &mut entry.pending, events.into());
+        let progress = &mut entry.progress;
+        if progress.stage == Stage::Open {
+            self.events.post(id, &mut entry.untold, events.into());
         }
         let finished = tcp.connection.is_finished();
         let waiting = tcp.connection.time_wait();
         // All that was written has arrived, and nobody is there to read: what is left is the peer's affair.
         let delivered = tcp.connection.is_orphan() && tcp.connection.state() == State::FinWait2;
-        if tcp.live && (finished || waiting.is_some() || delivered) {
-            tcp.live = false;
+        if progress.live && (finished || waiting.is_some() || delivered) {
+            progress.live = false;
             self.live -= 1;
         }
-        let free = finished && (tcp.connection.is_orphan() || tcp.stage == Stage::Handshake);
-        if tcp.in_demux && tcp.connection.state() == State::Closed || waiting.is_some() {
+        let free = finished && (tcp.connection.is_orphan() || progress.stage == Stage::Handshake);
+        if progress.in_demux && tcp.connection.state() == State::Closed || waiting.is_some() {
             self.leave_demux(index, waiting);
         }
         if free {
@@ -42,34 +42,28 @@ impl Stack {
     /// A passive open that has become a connection goes to its listener's accept queue.
     fn pass_to_listener(&mut self, index: u32) {
         let Some(id) = self.sockets.id_at(index) else { return };
-        let Some(tcp) = self.tcp_at(index) else { return };
-        if tcp.stage != Stage::Handshake || !tcp.connection.state().is_synchronised() {
+        let Some(entry) = self.sockets.at_mut(index) else { return };
+        let Socket::Tcp(tcp) = &entry.socket else { return };
+        if entry.progress.stage != Stage::Handshake || !tcp.connection.state().is_synchronised() {
             return;
         }
-        tcp.stage = Stage::Waiting;
-        let Some(listener) = tcp.listener else { return };
+        entry.progress.stage = Stage::Waiting;
+        let listener = tcp.listener;
         let Some(entry) = self.sockets.get_mut(listener) else { return self.abandon(index) };
         if let Socket::Listener(listening) = &mut entry.socket {
             listening.accept_queue.push_back(id);
-            self.events.post(listener, &mut entry.pending, Readiness::READABLE);
-        }
-    }
-
-    /// The connection at an index.
-    pub(super) fn tcp_at(&mut self, index: u32) -> Option<&mut TcpSocket> {
-        match &mut self.sockets.at_mut(index)?.socket {
-            Socket::Tcp(tcp) => Some(tcp),
-            _ => None,
+            self.events.post(listener, &mut entry.untold, Readiness::READABLE);
         }
     }
 
     /// Segments of the connection's 4-tuple do not come to it any more, but to an entry in TIME-WAIT if it is there.
     fn leave_demux(&mut self, index: u32, waiting: Option<TimeWait>) {
-        let Some(tcp) = self.tcp_at(index) else { return };
-        if !std::mem::replace(&mut tcp.in_demux, false) {
+        let Some(entry) = self.sockets.at_mut(index) else { return };
+        let Socket::Tcp(tcp) = &entry.socket else { return };
+        if !std::mem::replace(&mut entry.progress.in_demux, false) {
             return;
         }
-        let tuple = tcp.tuple;
+        let tuple = tcp.ends.tuple();
         let tag = self.demux.tag(&tuple);
         self.demux.remove(tag, Flow::Connection(index));
         if let Some(state) = waiting {
@@ -112,7 +106,7 @@ impl Stack {
     pub(super) fn abandon(&mut self, index: u32) {
         let Some(entry) = self.sockets.at_mut(index) else { return };
         let Socket::Tcp(tcp) = &mut entry.socket else { return };
-        tcp.stage = Stage::Open;
+        entry.progress.stage = Stage::Open;
         tcp.connection.abort(Error::ConnectionAborted);
         let mut cx = self.env.context();
         tcp.connection.close(&mut cx);
@@ -132,10 +126,7 @@ impl Stack {
         self.timers.cancel(index);
         let Some(entry) = self.take_socket(index) else { return };
         let Socket::Tcp(tcp) = entry.socket else { return };
-        if let Some(id) = tcp.listener
-            && self.sockets.get(id).is_some()
-            && let Some(listener) = listener_at(&mut self.sockets, id.index)
-        {
+        if let Some(Entry { socket: Socket::Listener(listener), .. }) = self.sockets.get_mut(tcp.listener) {
             listener.connections -= 1;
         }
     }

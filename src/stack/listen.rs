@@ -31,10 +31,10 @@ impl Stack {
         let id = listening.accept_queue.pop_front().ok_or(Error::WouldBlock)?;
         let entry = self.sockets.get_mut(id).ok_or(Error::StaleSocket)?;
         let Socket::Tcp(tcp) = &mut entry.socket else { return Err(Error::StaleSocket) };
-        tcp.stage = Stage::Open;
+        entry.progress.stage = Stage::Open;
         // What has happened while it waited: the application has seen no event of it.
-        let (remote, readiness) = (tcp.tuple.remote(), tcp.readiness());
-        self.events.post(id, &mut entry.pending, readiness);
+        let (remote, readiness) = (tcp.ends.tuple().remote(), tcp.readiness());
+        self.events.post(id, &mut entry.untold, readiness);
         Ok((id, remote))
     }
 

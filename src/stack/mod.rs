@@ -236,7 +236,7 @@ impl Stack {
         loop {
             let socket = self.events.pop()?;
             if let Some(entry) = self.sockets.get_mut(socket) {
-                let kinds = std::mem::take(&mut entry.pending);
+                let kinds = entry.untold.take();
                 if !kinds.is_empty() {
                     return Some(Event { socket, kinds });
                 }

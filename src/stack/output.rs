@@ -125,7 +125,7 @@ impl Stack {
         link.hop_limit = entry.hop_limit;
         let transmitted = match &mut entry.socket {
             Socket::Tcp(tcp) => {
-                let tuple = tcp.tuple;
+                let tuple = tcp.ends.tuple();
                 tcp.connection.poll_transmit(&mut cx, &mut ConnectionLink { link: &mut link, tuple })
             }
             Socket::Udp(udp) => udp.queue.poll_transmit(&mut link),

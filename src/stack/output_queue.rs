@@ -11,21 +11,35 @@ pub(super) struct OutputQueue {
     urgent: usize,
 }
 
-/// What the queue keeps with each socket.
+/// What the queue keeps with each socket, in a byte.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct OutputMark {
-    /// It has a turn in the queue.
-    queued: bool,
-    /// It wants to send. Without that its turn is passed over.
-    wanted: bool,
-    /// It wants to send now.
-    urgent: bool,
-}
+pub(super) struct OutputMark(u8);
+
+/// It has a turn in the queue.
+const QUEUED: u8 = 1;
+/// It wants to send. Without that its turn is passed over.
+const WANTED: u8 = 2;
+/// It wants to send now.
+const URGENT: u8 = 4;
 
 impl OutputMark {
     /// Whether the socket wants to send.
     pub(super) const fn is_wanted(self) -> bool {
-        self.wanted
+        self.0 & WANTED != 0
+    }
+
+    /// Whether that is news.
+    const fn set(&mut self, bit: u8) -> bool {
+        let news = self.0 & bit == 0;
+        self.0 |= bit;
+        news
+    }
+
+    /// Whether that is news.
+    const fn clear(&mut self, bit: u8) -> bool {
+        let news = self.0 & bit != 0;
+        self.0 &= !bit;
+        news
     }
 }
 
@@ -33,28 +47,20 @@ impl OutputQueue {
     /// Gives a socket a turn, unless it has one.
     pub(super) fn mark(&mut self, index: u32, mark: &mut OutputMark) {
         self.mark_patient(index, mark);
-        if !mark.urgent {
-            mark.urgent = true;
-            self.urgent += 1;
-        }
+        self.urgent += usize::from(mark.set(URGENT));
     }
 
     /// Gives a socket a turn that may come late.
     pub(super) fn mark_patient(&mut self, index: u32, mark: &mut OutputMark) {
-        if !mark.wanted {
-            mark.wanted = true;
-            self.wanted += 1;
-        }
-        if !mark.queued {
-            mark.queued = true;
+        self.wanted += usize::from(mark.set(WANTED));
+        if mark.set(QUEUED) {
             self.turns.push_back(index);
         }
     }
 
     /// Gives a socket the next turn: it was interrupted.
     pub(super) fn mark_first(&mut self, index: u32, mark: &mut OutputMark) {
-        if !mark.queued {
-            mark.queued = true;
+        if mark.set(QUEUED) {
             self.turns.push_front(index);
         }
         self.mark(index, mark);
@@ -62,8 +68,8 @@ impl OutputQueue {
 
     /// The socket has nothing to send any more, or is gone.
     pub(super) fn clear(&mut self, mark: &mut OutputMark) {
-        self.wanted -= usize::from(std::mem::take(&mut mark.wanted));
-        self.urgent -= usize::from(std::mem::take(&mut mark.urgent));
+        self.wanted -= usize::from(mark.clear(WANTED));
+        self.urgent -= usize::from(mark.clear(URGENT));
     }
 
     /// Whose turn it is. The socket may be gone or content: ask [`take_turn`](OutputQueue::take_turn).
@@ -73,8 +79,8 @@ impl OutputQueue {
 
     /// Ends a popped socket's turn, and says whether it wants to send.
     pub(super) fn take_turn(mark: &mut OutputMark) -> bool {
-        mark.queued = false;
-        mark.wanted
+        mark.clear(QUEUED);
+        mark.is_wanted()
     }
 
     /// Turns given and not taken, passed-over ones included.

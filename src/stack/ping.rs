@@ -88,7 +88,7 @@ impl Stack {
         let Socket::Ping(ping) = &mut entry.socket else { return };
         if ping.queue.deliver((from, echo.seq), take_payload(&self.env.pool, packet)) {
             counters.echo_replies += 1;
-            self.events.post(id, &mut entry.pending, Readiness::READABLE);
+            self.events.post(id, &mut entry.untold, Readiness::READABLE);
         } else {
             counters.echo_queue_full += 1;
         }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::flow::FourTuple;
+use super::event::Untold;
+use super::flow::{Ends, FourTuple};
 use super::listener::Listener;
 use super::output_queue::OutputMark;
 use super::ping::PingSocket;
@@ -14,8 +15,10 @@ use crate::wire::IpOut;
 /// A socket with what the stack's queues remember of it.
 pub(super) struct Entry {
     pub(super) socket: Socket,
+    /// How far a connection has come, and where it is known.
+    pub(super) progress: Progress,
     /// What it has to tell the application.
-    pub(super) pending: Readiness,
+    pub(super) untold: Untold,
     /// Its place in the output queue.
     pub(super) output: OutputMark,
     /// How many routers its packets may pass.
@@ -26,7 +29,8 @@ impl Entry {
     pub(super) fn new(socket: Socket) -> Entry {
         Entry {
             socket,
-            pending: Readiness::default(),
+            progress: Progress { stage: Stage::Open, in_demux: false, live: false },
+            untold: Untold::default(),
             output: OutputMark::default(),
             hop_limit: IpOut::HOP_LIMIT,
         }
@@ -45,9 +49,14 @@ pub(super) enum Socket {
 /// A connection and its place in the stack.
 pub(super) struct TcpSocket {
     pub(super) connection: Connection,
-    pub(super) tuple: FourTuple,
-    /// The listener that it counts against.
-    pub(super) listener: Option<SocketId>,
+    pub(super) ends: Ends,
+    /// The listener that it counts against, or [`SocketId::NONE`].
+    pub(super) listener: SocketId,
+}
+
+/// Of a connection alone, and beside it for the sake of its size.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Progress {
     pub(super) stage: Stage,
     /// Whether segments of its 4-tuple come here.
     pub(super) in_demux: bool,

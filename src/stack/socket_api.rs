@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use super::event::Untold;
 use super::outbox::Datagram;
-use super::socket::{SharedOptions, Socket};
+use super::socket::{Entry, SharedOptions, Socket};
 use super::{Error, Instant, Readiness, SocketId, SocketOptions, Stack};
 
 impl Stack {
@@ -34,13 +35,13 @@ impl Stack {
     pub fn abort_all(&mut self) {
         let indices: Vec<_> = self.sockets.iter().map(|(index, _)| index).collect();
         for index in indices {
-            match self.sockets.at_mut(index).map(|entry| &mut entry.socket) {
-                Some(Socket::Listener(_)) => self.close_listener(index),
-                Some(Socket::Tcp(tcp)) if tcp.live => {
+            match self.sockets.at_mut(index) {
+                Some(Entry { socket: Socket::Listener(_), .. }) => self.close_listener(index),
+                Some(Entry { socket: Socket::Tcp(tcp), progress, .. }) if progress.live => {
                     tcp.connection.abort(Error::ConnectionAborted);
                     self.touch(index);
                 }
-                Some(Socket::Tcp(_) | Socket::Udp(_) | Socket::Ping(_)) | None => {}
+                Some(_) | None => {}
             }
         }
     }
@@ -86,7 +87,7 @@ impl Stack {
     /// `StaleSocket`.
     pub fn local_addr(&self, id: SocketId) -> Result<SocketAddr, Error> {
         Ok(match &self.sockets.get(id).ok_or(Error::StaleSocket)?.socket {
-            Socket::Tcp(tcp) => tcp.tuple.local(),
+            Socket::Tcp(tcp) => tcp.ends.tuple().local(),
             Socket::Listener(listener) => listener.local,
             Socket::Udp(udp) => udp.local_addr(),
             Socket::Ping(ping) => SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), ping.identifier),
@@ -99,7 +100,7 @@ impl Stack {
     /// `StaleSocket`; `NotConnected` for a socket that has no peer.
     pub fn remote_addr(&self, id: SocketId) -> Result<SocketAddr, Error> {
         match &self.sockets.get(id).ok_or(Error::StaleSocket)?.socket {
-            Socket::Tcp(tcp) => Ok(tcp.tuple.remote()),
+            Socket::Tcp(tcp) => Ok(tcp.ends.tuple().remote()),
             Socket::Udp(udp) => udp.remote_addr().ok_or(Error::NotConnected),
             Socket::Listener(_) | Socket::Ping(_) => Err(Error::NotConnected),
         }
@@ -161,7 +162,7 @@ impl Stack {
     /// What a socket had to tell is of no interest any more.
     fn forget_events(&mut self, index: u32) {
         if let Some(entry) = self.sockets.at_mut(index) {
-            entry.pending = Readiness::default();
+            entry.untold = Untold::default();
         }
     }
 

@@ -9,6 +9,9 @@ pub struct SocketId {
 }
 
 impl SocketId {
+    /// That of no socket: always a stale one.
+    pub(super) const NONE: SocketId = SocketId { index: u32::MAX, generation: u32::MAX };
+
     /// As a number that no other socket of its stack has had or will have before 2^32 others have had its place.
     pub const fn to_bits(self) -> u64 {
         (self.generation as u64) << 32 | self.index as u64

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::flow::{Flow, FourTuple};
-use super::socket::{Entry, HalfOpenEntry, Socket, TcpSocket};
+use super::socket::{Entry, HalfOpenEntry, Progress, Socket, TcpSocket};
 use super::{SocketId, Stack, State, TcpInfo, TimerInfo, TimerKind};
 
 /// What a socket speaks.
@@ -142,13 +142,13 @@ impl Stack {
     }
 
     fn socket_info(&self, id: SocketId) -> Option<SocketInfo> {
-        let Entry { socket, .. } = self.sockets.get(id)?;
+        let Entry { socket, progress, .. } = self.sockets.get(id)?;
         let message_state = match self.remote_addr(id) {
             Ok(_) => SocketState::Connection(State::Established),
             Err(_) => SocketState::Unconnected,
         };
         let (transport, state, (receive_queue, send_queue)) = match socket {
-            Socket::Tcp(tcp) => return self.connection_info(id, tcp),
+            Socket::Tcp(tcp) => return self.connection_info(id, tcp, *progress),
             Socket::Listener(listener) => {
                 (Transport::Tcp, SocketState::Listen, (listener.accept_queue.len(), listener.backlog()))
             }
@@ -168,9 +168,9 @@ impl Stack {
         })
     }
 
-    fn connection_info(&self, id: SocketId, tcp: &TcpSocket) -> Option<SocketInfo> {
+    fn connection_info(&self, id: SocketId, tcp: &TcpSocket, progress: Progress) -> Option<SocketInfo> {
         let info = tcp.connection.info(self.env.now, &self.env.config.tcp);
-        if info.state == State::TimeWait && !tcp.in_demux {
+        if info.state == State::TimeWait && !progress.in_demux {
             return None; // the application still holds it; the connection itself is an entry in TIME-WAIT
         }
         Some(SocketInfo {
@@ -180,7 +180,7 @@ impl Stack {
             send_queue: info.send_queue,
             timer: tcp.connection.next_timer(),
             tcp: Some(info),
-            ..of_tuple(&tcp.tuple)
+            ..of_tuple(&tcp.ends.tuple())
         })
     }
 

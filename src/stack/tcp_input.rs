@@ -59,7 +59,7 @@ impl Stack {
     pub(super) fn find_flow(&self, tag: Tag, tuple: &FourTuple) -> Option<Flow> {
         self.demux.find(tag, |flow| match flow {
             Flow::Connection(index) => match self.sockets.at(index).map(|entry| &entry.socket) {
-                Some(Socket::Tcp(tcp)) => tcp.tuple == *tuple,
+                Some(Socket::Tcp(tcp)) => tcp.ends.tuple() == *tuple,
                 _ => false,
             },
             Flow::HalfOpen(index) => self.half_open.at(index).is_some_and(|entry| entry.tuple == *tuple),

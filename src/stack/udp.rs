@@ -200,7 +200,7 @@ impl Stack {
         packet.narrow(arrival.ip.payload + HEADER_LEN..end);
         if udp.queue.deliver(from, take_payload(&self.env.pool, packet)) {
             counters.received += 1;
-            self.events.post(id, &mut entry.pending, Readiness::READABLE);
+            self.events.post(id, &mut entry.untold, Readiness::READABLE);
         } else {
             counters.queue_full += 1;
         }
@@ -219,7 +219,7 @@ impl Stack {
         }
         udp.error = Some(Error::ConnectionRefused);
         let kinds = Readiness { failed: true, ..Readiness::READABLE };
-        self.events.post(id, &mut entry.pending, kinds);
+        self.events.post(id, &mut entry.untold, kinds);
         true
     }
 
@@ -236,7 +236,7 @@ impl Stack {
             Socket::Tcp(_) | Socket::Listener(_) => false,
         };
         if unblocked {
-            self.events.post(id, &mut entry.pending, Readiness::WRITABLE);
+            self.events.post(id, &mut entry.untold, Readiness::WRITABLE);
         }
     }
 

@@ -19,6 +19,8 @@ const SLOTS: usize = 1 << BITS;
 /// The list of nodes that are due, behind those of the slots.
 const DUE: usize = LEVELS * SLOTS;
 
+/// Nodes that are made at once: a page never moves, and nothing lies idle behind the last one.
+const PAGE: usize = 64;
 const NONE: u32 = u32::MAX;
 /// Set in `prev` of a list's first node; the rest of it is the list.
 const HEAD: u32 = 1 << 31;
@@ -28,7 +30,7 @@ const UNARMED: u64 = u64::MAX;
 pub(super) struct Wheel {
     heads: Box<[u32; DUE + 1]>,
     occupied: [u64; LEVELS],
-    nodes: Vec<Node>,
+    nodes: Vec<Box<[Node; PAGE]>>,
     /// The present in ticks: every slot that begins up to here has been emptied.
     elapsed: u64,
 }
@@ -55,31 +57,45 @@ impl Wheel {
     /// stays where it is.
     pub(super) fn arm(&mut self, key: u32, deadline: Instant) {
         let tick = deadline.as_nanos().div_ceil(TICK).max(self.elapsed + 1);
-        if self.nodes.len() <= key as usize {
-            self.nodes.resize(key as usize + 1, Node { tick: UNARMED, prev: NONE, next: NONE });
+        while self.nodes.len() <= key as usize / PAGE {
+            self.nodes.push(Box::new([Node { tick: UNARMED, prev: NONE, next: NONE }; PAGE]));
         }
-        let armed = self.nodes[key as usize].tick;
+        let armed = self.node(key).tick;
         if armed <= tick {
             return;
         }
         if armed != UNARMED {
             self.unlink(key);
         }
-        self.nodes[key as usize].tick = tick;
+        self.node_mut(key).tick = tick;
         self.link(key, self.list_of(tick));
+    }
+
+    /// The node of a key that has one.
+    fn node(&self, key: u32) -> &Node {
+        &self.nodes[key as usize / PAGE][key as usize % PAGE]
+    }
+
+    fn node_mut(&mut self, key: u32) -> &mut Node {
+        &mut self.nodes[key as usize / PAGE][key as usize % PAGE]
+    }
+
+    /// The tick that a key is armed for, or [`UNARMED`].
+    fn tick_of(&self, key: u32) -> u64 {
+        self.nodes.get(key as usize / PAGE).map_or(UNARMED, |page| page[key as usize % PAGE].tick)
     }
 
     /// When the key's node fires.
     pub(super) fn armed_for(&self, key: u32) -> Option<Instant> {
-        let tick = self.nodes.get(key as usize).map(|node| node.tick).filter(|&tick| tick != UNARMED)?;
+        let tick = Some(self.tick_of(key)).filter(|&tick| tick != UNARMED)?;
         Some(Instant::from_nanos(tick.saturating_mul(TICK)))
     }
 
     /// Forgets the key's node.
     pub(super) fn cancel(&mut self, key: u32) {
-        if self.nodes.get(key as usize).is_some_and(|node| node.tick != UNARMED) {
+        if self.tick_of(key) != UNARMED {
             self.unlink(key);
-            self.nodes[key as usize].tick = UNARMED;
+            self.node_mut(key).tick = UNARMED;
         }
     }
 
@@ -115,7 +131,7 @@ impl Wheel {
     /// Whether the key's node fires no later than a timer for `deadline` would.
     pub(super) fn fires_by(&self, key: u32, deadline: Instant) -> bool {
         let tick = deadline.as_nanos().div_ceil(TICK).max(self.elapsed + 1);
-        self.nodes.get(key as usize).is_some_and(|node| node.tick <= tick)
+        self.tick_of(key) <= tick
     }
 
     /// The first occupied slot, and the tick at which it begins. A coarser level only holds what lies beyond
@@ -139,17 +155,17 @@ impl Wheel {
         while self.heads[list] != NONE {
             let key = self.heads[list];
             self.unlink(key);
-            let tick = self.nodes[key as usize].tick;
+            let tick = self.node(key).tick;
             self.link(key, if tick <= self.elapsed { DUE } else { self.list_of(tick) });
         }
     }
 
     fn link(&mut self, key: u32, list: usize) {
         let next = std::mem::replace(&mut self.heads[list], key);
-        let node = &mut self.nodes[key as usize];
+        let node = self.node_mut(key);
         (node.prev, node.next) = (HEAD | list as u32, next);
         if next != NONE {
-            self.nodes[next as usize].prev = key;
+            self.node_mut(next).prev = key;
         }
         if list < DUE {
             self.occupied[list / SLOTS] |= 1 << (list % SLOTS);
@@ -157,12 +173,12 @@ impl Wheel {
     }
 
     fn unlink(&mut self, key: u32) {
-        let Node { prev, next, .. } = self.nodes[key as usize];
+        let Node { prev, next, .. } = *self.node(key);
         if next != NONE {
-            self.nodes[next as usize].prev = prev;
+            self.node_mut(next).prev = prev;
         }
         if prev & HEAD == 0 {
-            self.nodes[prev as usize].next = next;
+            self.node_mut(prev).next = next;
             return;
         }
         let list = (prev & !HEAD) as usize;

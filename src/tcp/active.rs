@@ -44,6 +44,11 @@ impl Active {
         self.existing()?.outgoing.as_mut()
     }
 
+    /// What is to be read or put in order, if there is any.
+    pub(super) fn incoming_mut(&mut self) -> Option<&mut Incoming> {
+        self.existing()?.incoming.as_mut()
+    }
+
     /// The connection has been quiet for a while.
     pub(super) fn let_go(&mut self) {
         self.0 = None;

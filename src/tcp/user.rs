@@ -14,7 +14,8 @@ impl Connection {
         if buffer.is_empty() {
             return Ok(0);
         }
-        let count = self.active.incoming.as_mut().map_or(0, |incoming| incoming.queue.read(buffer));
+        let incoming = self.active.incoming_mut();
+        let count = incoming.map_or(0, |incoming| incoming.queue.read(buffer));
         if count == 0 {
             return self.nothing_to_read().map(|()| 0);
         }
@@ -39,7 +40,7 @@ impl Connection {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn read_chunk(&mut self) -> Result<Option<Chunk>, Error> {
-        let Some(chunk) = self.active.incoming.as_mut().and_then(|incoming| incoming.queue.pop()) else {
+        let Some(chunk) = self.active.incoming_mut().and_then(|incoming| incoming.queue.pop()) else {
             return self.nothing_to_read().map(|()| None);
         };
         self.after_read();
@@ -101,7 +102,7 @@ impl Connection {
     /// What was written goes out now, as far as the windows allow, whatever else would make it wait: Nagle's algorithm,
     /// a cork, an announcement of more (RFC 9293 3.9.1, PUSH).
     pub fn push(&mut self) {
-        if let Some(outgoing) = &mut self.active.outgoing {
+        if let Some(outgoing) = self.active.outgoing_mut() {
             outgoing.tail.pushed = true;
         }
     }

@@ -9,7 +9,7 @@ use super::connection::{Connection, Fate};
 use super::table::{Table, Waiting};
 use super::wakes::Wakers;
 use super::wheel::Wheel;
-use crate::driver::{Event, Instant, Readiness, SocketId};
+use crate::driver::{Event, Instant, SharedStack, SocketId};
 use crate::http::{ServerConfig, ServerConnection};
 use crate::serve::budget::budget_of_each;
 
@@ -56,12 +56,17 @@ impl Connections {
     }
 
     /// Takes note of what has happened to one of ours; `false`: it is not.
-    pub(super) fn notice(&mut self, config: &Arc<ServerConfig>, now: Instant, event: &Event) -> bool {
+    pub(super) fn notice(
+        &mut self,
+        stack: &SharedStack,
+        config: &Arc<ServerConfig>,
+        now: Instant,
+        event: &Event,
+    ) -> bool {
         if !self.table.has(event.socket) {
             return false;
         }
-        let Readiness { readable, closed, failed, .. } = event.kinds;
-        if readable || closed || failed {
+        if self.table.idle(event.socket, now).is_some() && is_news(stack, event.socket) {
             self.wake(config, now, event.socket);
         }
         if let Some(connection) = self.table.busy_mut(event.socket) {
@@ -211,4 +216,11 @@ impl Connections {
             self.table.crew_mut().arm(&mut self.wheel, post, deadline);
         }
     }
+}
+
+/// Whether there is anything for an idle connection to do. What an event tells of may have been read before it came: a
+/// connection that was accepted with its first request hears of that once more.
+fn is_news(stack: &SharedStack, socket: SocketId) -> bool {
+    let readiness = stack.with(|stack| stack.readiness(socket));
+    readiness.map_or(true, |now| now.readable || now.closed || now.failed)
 }

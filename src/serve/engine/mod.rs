@@ -93,9 +93,9 @@ impl Engine {
     }
 
     /// Takes note of what has happened.
-    fn notice(&mut self, now: Instant, events: &[Event]) {
+    fn notice(&mut self, stack: &SharedStack, now: Instant, events: &[Event]) {
         for event in events {
-            if self.connections.notice(&self.env.http, now, event) || self.services.notice(event) {
+            if self.connections.notice(stack, &self.env.http, now, event) || self.services.notice(event) {
                 continue;
             }
             self.accepting |= self.listeners.contains(&event.socket);
@@ -123,7 +123,7 @@ fn accept(listeners: &[SocketId], connections: &mut Connections, turn: &Turn<'_>
 impl Application for Engine {
     fn turn(&mut self, stack: &SharedStack, now: Instant, events: &[Event]) {
         let moment = self.clock.now(now - Instant::ZERO, stack.clock().unix_time().as_secs());
-        self.notice(now, events);
+        self.notice(stack, now, events);
         let Engine { env, listeners, accepting, connections, services, phase, control, .. } = self;
         let turn = &Turn { stack, now, moment, env };
         if *accepting {

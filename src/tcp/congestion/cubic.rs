@@ -19,20 +19,20 @@ const ALPHA: f32 = 3.0 * (1.0 - BETA) / (1.0 + BETA);
 #[derive(Clone, Debug)]
 pub(in crate::tcp) struct Cubic {
     cwnd: u32,
-    /// `u32::MAX` until the first slow start has ended.
     ssthresh: u32,
+    /// The first slow start goes on; later ones know their threshold (RFC 9406 4.3).
+    first_slow_start: bool,
     /// W_max, in bytes: the window at the last reduction, less if it had not come back to where it was before that.
     w_max: f32,
-    /// cwnd_prior, in bytes: the window at the last reduction.
-    prior: f32,
     growth: Option<Box<Growth>>,
 }
 
 /// How the window grows.
 #[derive(Clone, Debug, Default)]
 struct Growth {
-    /// How the first slow start goes (RFC 9406 4.3: the later ones know their threshold).
     hystart: HyStart,
+    /// cwnd_prior, in bytes: the window at the last reduction.
+    prior: f32,
     /// W_est, in bytes: what Reno's would be.
     w_est: f32,
     /// Growth that is less than a byte.
@@ -64,11 +64,16 @@ impl Growth {
 
 impl Cubic {
     pub(in crate::tcp) fn new(initial_window: u32) -> Self {
-        Cubic { cwnd: initial_window, ssthresh: u32::MAX, w_max: 0.0, prior: 0.0, growth: None }
+        let (cwnd, ssthresh) = (initial_window, u32::MAX);
+        Cubic { cwnd, ssthresh, first_slow_start: true, w_max: 0.0, growth: None }
     }
 
     fn growth(&mut self) -> &mut Growth {
-        self.growth.get_or_insert_default()
+        self.growth.get_or_insert_with(|| {
+            // After a rest the threshold tells what cwnd_prior was (RFC 9438 4.6).
+            let prior = if self.first_slow_start { 0.0 } else { self.ssthresh as f32 / BETA };
+            Box::new(Growth { prior, ..Growth::default() })
+        })
     }
 
     /// Slow start, and what is left of `ack.bytes` behind its end.
@@ -76,10 +81,10 @@ impl Cubic {
         if self.cwnd >= self.ssthresh {
             return ack.bytes;
         }
-        let first = self.ssthresh == u32::MAX;
-        let pace = if first { self.growth().hystart.on_ack(ack) } else { Pace::Full };
+        let pace = if self.first_slow_start { self.growth().hystart.on_ack(ack) } else { Pace::Full };
         if pace == Pace::Over {
             self.ssthresh = self.cwnd;
+            self.first_slow_start = false;
             return ack.bytes;
         }
         slow_start(&mut self.cwnd, self.ssthresh, HyStart::growth(pace, ack.bytes))
@@ -105,10 +110,10 @@ impl Cubic {
             ack.now
         });
         let (cwnd, acked) = (self.cwnd as f32, bytes as f32);
-        let (w_max, prior) = (self.w_max, self.prior);
+        let w_max = self.w_max;
         let growth = self.growth();
         // Once Reno's window is back where the loss was, it grows as Reno does (RFC 9438 4.3).
-        let alpha = if growth.w_est >= prior { 1.0 } else { ALPHA };
+        let alpha = if growth.w_est >= growth.prior { 1.0 } else { ALPHA };
         growth.w_est += alpha * acked / cwnd * mss;
         let elapsed = ack.now - epoch;
         if growth.w_cubic(w_max, elapsed, mss) < growth.w_est {
@@ -128,10 +133,10 @@ impl Cubic {
     fn reduce(&mut self, mss: u32) {
         let cwnd = self.cwnd as f32;
         // A window that did not come back to where it was makes room for others.
-        self.prior = cwnd;
         self.w_max = if cwnd < self.w_max { cwnd * (1.0 + BETA) / 2.0 } else { cwnd };
         self.ssthresh = ((cwnd * BETA) as u32).max(2 * mss);
-        self.growth = None;
+        self.first_slow_start = false;
+        self.growth = Some(Box::new(Growth { prior: cwnd, ..Growth::default() }));
     }
 }
 
@@ -269,7 +274,7 @@ mod tests {
         cubic.on_loss(100 * MSS, MSS);
         cubic.on_loss(70 * MSS, MSS);
         // W_max is 59.5 segments by fast convergence; the window before was 70.
-        assert!((cubic.prior - 70_000.0).abs() < 1.0, "{}", cubic.prior);
+        assert!((cubic.growth().prior - 70_000.0).abs() < 1.0, "{}", cubic.growth().prior);
         cubic.growth().w_est = 60_000.0;
         cubic.growth().epoch = Some(Instant::ZERO);
         cubic.on_ack(&Ack { bytes: 49 * MSS, ..ACK });
@@ -314,7 +319,7 @@ mod tests {
             }
         }
         assert!((40..100).contains(&(cubic.ssthresh() / MSS)), "{}", cubic.ssthresh());
-        assert!(cubic.ssthresh() < u32::MAX, "the first slow start, and no later one");
+        assert!(!cubic.first_slow_start, "for the first slow start alone");
     }
 
     /// What a later acknowledgment needs, and what a quiet connection keeps.

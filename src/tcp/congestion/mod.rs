@@ -226,6 +226,12 @@ pub(super) fn initial_window(segments: u32, mss: u32, syn_was_lost: bool) -> u32
 mod tests {
     use super::*;
 
+    /// An idle connection has one of these, and nothing else of congestion control.
+    #[test]
+    fn what_is_known_of_the_path_is_24_bytes() {
+        assert_eq!(size_of::<Controller>(), 24);
+    }
+
     #[test]
     fn rfc_6928_section_2_initial_window() {
         assert_eq!(initial_window(10, 1460, false), 14_600);
