@@ -148,7 +148,7 @@ impl Table {
 
     /// Where probing begins: the tag as a fraction of 2^32, so that any capacity will do.
     fn home(&self, tag: u32) -> usize {
-        (u64::from(tag) * self.slots.len() as u64 >> 32) as usize
+        ((u64::from(tag) * self.slots.len() as u64) >> 32) as usize
     }
 
     fn after(&self, position: usize) -> usize {

@@ -30,6 +30,7 @@ const UNARMED: u64 = u64::MAX;
 pub(super) struct Wheel {
     heads: Box<[u32; DUE + 1]>,
     occupied: [u64; LEVELS],
+    #[expect(clippy::vec_box, reason = "growing moves pointers, and no page")]
     nodes: Vec<Box<[Node; PAGE]>>,
     /// The present in ticks: every slot that begins up to here has been emptied.
     elapsed: u64,
