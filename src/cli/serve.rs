@@ -102,6 +102,10 @@ struct Limits {
     #[arg(long, value_name = "N|off", default_value = "off", value_parser = units::count_or_off)]
     request_rate: OrOff<u32>,
 
+    /// TCP Fast Open: requests that come with the SYN are handled at once, for so many peers that are not confirmed yet
+    #[arg(long, value_name = "N|off", default_value = "off", value_parser = units::count_or_off)]
+    fast_open: OrOff<u32>,
+
     /// How long the head of a request may take
     #[arg(long, value_name = "D", default_value = "10s", value_parser = units::duration)]
     header_timeout: Duration,
@@ -224,6 +228,7 @@ impl Serve {
             body_rate,
             body_grace,
             request_rate,
+            fast_open,
             send_timeout,
             linger_timeout,
             body_limit,
@@ -249,6 +254,7 @@ impl Serve {
         config.http.linger_timeout = linger_timeout;
         config.max_connections = max_connections as usize;
         config.max_per_client = max_per_client as usize;
+        config.fast_open = fast_open.on().unwrap_or(0) as usize;
         config.body_limit = body_limit as usize;
         config.socket.keep_alive = open::keep_alive(&self.stack, Role::Server);
         config.socket.user_timeout = Some(user_timeout(send_timeout));
@@ -338,10 +344,11 @@ mod tests {
             "--field-limit=14",
             "--request-rate=15",
             "--tcp-keep-alive=1s,2s,3",
+            "--fast-open=12",
         ]);
         let config = config.unwrap().config();
         assert_eq!((config.http.idle_timeout, config.http.max_requests), (None, Some(2)));
-        assert_eq!((config.max_connections, config.max_per_client), (3, 4));
+        assert_eq!((config.max_connections, config.max_per_client, config.fast_open), (3, 4, 12));
         assert_eq!(config.http.header_timeout, Duration::from_secs(5));
         assert_eq!(config.http.body_timeout, Duration::from_secs(6));
         assert_eq!((config.http.body_rate, config.body_limit), (7, 9 * 1024));

@@ -62,6 +62,17 @@ impl TcpListener {
         Ok((TcpStream::from_id(self.network(), id)?, peer))
     }
 
+    /// Sets for how many peers at once data that comes with the SYN is taken before they have shown that they are where
+    /// they say: `TCP_FASTOPEN` (RFC 7413). 0 for a new listener: for none.
+    ///
+    /// Such data may be received twice, on two connections, so this is for servers on which that does no harm.
+    ///
+    /// # Errors
+    /// `NetworkDown` once the network is shut down.
+    pub fn set_fast_open(&self, pending: usize) -> io::Result<()> {
+        self.socket.call(|stack, id| stack.set_fast_open(id, pending))
+    }
+
     /// Connections as they come, without an end: what [`accept`](TcpListener::accept) gives, without the address.
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }

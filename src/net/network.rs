@@ -153,6 +153,44 @@ impl Network {
         each_address(address, |address| TcpStream::open(self, address, None))
     }
 
+    /// As [`connect`](Network::connect), with the first data for the peer, and how much of it was taken (all of it, if
+    /// it is no larger than a send buffer): TCP Fast Open (RFC 7413), `sendto` with `MSG_FASTOPEN`. If the server has
+    /// given out a cookie to an earlier connection of this kind, what fits one segment goes with the SYN, and the answer
+    /// may come a round trip earlier. Whatever the server says, the data arrives.
+    ///
+    /// It may arrive twice, as a SYN that the network repeats late may begin a second connection: only for requests
+    /// that may be repeated.
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// use longwire::{device, net::Network};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (here, there) = device::pair(1_500);
+    /// let here = Network::builder(here).address("10.9.0.1/24".parse()?).start()?;
+    /// let there = Network::builder(there).address("10.9.0.2/24".parse()?).start()?;
+    /// let listener = there.listen("10.9.0.2:7")?;
+    /// listener.set_fast_open(16)?;
+    /// for fast in [false, true] {
+    ///     let (stream, taken) = here.connect_with_data("10.9.0.2:7", b"what time is it?")?;
+    ///     assert_eq!((taken, stream.info()?.fast_open), (16, fast), "the first only gets a cookie");
+    ///     let mut request = [0; 16];
+    ///     listener.accept()?.0.read_exact(&mut request)?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As for `connect`.
+    pub fn connect_with_data(
+        &self,
+        address: impl ToSocketAddrs,
+        data: &[u8],
+    ) -> io::Result<(TcpStream, usize)> {
+        each_address(address, |address| TcpStream::open_with_data(self, address, data))
+    }
+
     /// As [`connect`](Network::connect), but gives up after `timeout`.
     ///
     /// # Errors

@@ -35,6 +35,21 @@ impl TcpStream {
         TcpStream::from_id(network, id)
     }
 
+    /// As [`open`](TcpStream::open), with the first data: says how much of it was taken.
+    pub(super) fn open_with_data(
+        network: &Network,
+        remote: SocketAddr,
+        data: &[u8],
+    ) -> io::Result<(TcpStream, usize)> {
+        network.check_open()?;
+        let shared = network.shared();
+        let now = shared.now();
+        let (id, count) = shared.with(|stack| stack.connect_with_data(now, remote, None, None, data))?;
+        let stream = TcpStream::from_id(network, id)?;
+        stream.socket.blocking_for(Direction::Write, None, opened)?;
+        Ok((stream, count))
+    }
+
     pub(super) fn open(
         network: &Network,
         remote: SocketAddr,

@@ -117,6 +117,7 @@ impl<'a> Opened<'a> {
             backlog: config.backlog,
             socket: Some(config.socket.clone()),
             max_connections: Some(config.most_with_reserve()),
+            fast_open: config.fast_open,
         };
         Opened { stack, options, sockets: Vec::new() }
     }

@@ -215,7 +215,7 @@ impl Scenario {
         let options = ListenOptions {
             backlog: flow.backlog,
             socket: Some(flow.server.options.clone()),
-            max_connections: None,
+            ..ListenOptions::default()
         };
         let script = Script { tag: tag(index, true), ..flow.server.script.clone() };
         let dawdles_micros = flow.dawdles_micros.clone();

@@ -6,6 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use super::fast_open::PendingFastOpens;
 use super::listener::Listener;
 use super::socket::{Entry, SharedOptions, Socket};
 use super::{Error, ListenOptions, SocketId, Stack};
@@ -35,9 +36,10 @@ impl Stack {
     }
 
     pub(super) fn insert_listener(&mut self, local: SocketAddr, options: ListenOptions) -> SocketId {
-        let ListenOptions { backlog, socket, max_connections } = options;
+        let ListenOptions { backlog, socket, max_connections, fast_open } = options;
         let shared = socket.map_or_else(|| Arc::clone(&self.socket_options), SharedOptions::new);
-        let listener = Listener::new(local, backlog, max_connections, shared);
+        let mut listener = Listener::new(local, backlog, max_connections, shared);
+        listener.fast_opens = PendingFastOpens::new(fast_open);
         let id = self.sockets.insert(Entry::new(Socket::Listener(Box::new(listener))));
         self.listeners.insert(local, id.index);
         id

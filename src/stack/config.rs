@@ -47,11 +47,14 @@ pub struct ListenOptions {
     pub socket: Option<SocketOptions>,
     /// Most connections of this listener alive at once, waiting ones included; over it no SYN is answered.
     pub max_connections: Option<usize>,
+    /// Most connections that wait for the first acknowledgment of peers whose data came with the SYN; 0 takes no such
+    /// data. See [`Stack::set_fast_open`](super::Stack::set_fast_open).
+    pub fast_open: usize,
 }
 
 impl Default for ListenOptions {
     fn default() -> Self {
-        ListenOptions { backlog: 1024, socket: None, max_connections: None }
+        ListenOptions { backlog: 1024, socket: None, max_connections: None, fast_open: 0 }
     }
 }
 

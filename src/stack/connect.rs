@@ -7,7 +7,7 @@ use super::flow::{Ends, FourTuple};
 use super::ports::PortState;
 use super::socket::{SharedOptions, Socket, Stage, TcpSocket};
 use super::{Duration, Error, Instant, SocketId, SocketOptions, Stack};
-use crate::tcp::Connection;
+use crate::tcp::{Connection, Open};
 
 /// How long a connection must have been in TIME-WAIT before a new one of ours takes its place: by then our timestamps
 /// are higher than the old one's last, whatever the clocks' grain.
@@ -28,14 +28,56 @@ impl Stack {
         options: Option<SocketOptions>,
     ) -> Result<SocketId, Error> {
         self.tick(now);
+        self.begin(remote, local, options, |stack, _, open| {
+            Connection::connect(&mut stack.env.context(), open)
+        })
+    }
+
+    /// As [`connect`](Stack::connect), with the first data for the peer: says how much of it was taken. The rest is to
+    /// be written once the connection stands.
+    ///
+    /// Data that fits one segment goes with the SYN, if the server has given out a cookie before (TCP Fast Open,
+    /// RFC 7413); else the SYN asks for one. A server that does not take it gets it behind the handshake. It may get it
+    /// twice, should the network repeat the SYN after the connection has ended: only what may be done twice should be
+    /// sent this way (RFC 7413 6.1).
+    ///
+    /// # Errors
+    /// As `connect`.
+    pub fn connect_with_data(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        local: Option<SocketAddr>,
+        options: Option<SocketOptions>,
+        data: &[u8],
+    ) -> Result<(SocketId, usize), Error> {
+        self.tick(now);
+        let mut taken = 0;
+        let id = self.begin(remote, local, options, |stack, tuple, open| {
+            let attempt = stack.plan_fast_open(tuple);
+            let (connection, count) =
+                Connection::connect_with_data(&mut stack.env.context(), open, attempt, data);
+            taken = count;
+            connection
+        })?;
+        Ok((id, taken))
+    }
+
+    fn begin(
+        &mut self,
+        remote: SocketAddr,
+        local: Option<SocketAddr>,
+        options: Option<SocketOptions>,
+        connect: impl FnOnce(&mut Stack, &FourTuple, Open) -> Connection,
+    ) -> Result<SocketId, Error> {
         self.check_socket_limit()?;
         let tuple = self.ends(remote, local)?;
         let tag = self.demux.tag(&tuple);
         let old = self.find_flow(tag, &tuple);
-        let floor = old.and_then(|flow| self.take_over(flow, tag));
+        let floor = old.and_then(|flow| self.take_over(flow, tag)).map(|old| old.snd_nxt);
         let options = options.map_or_else(|| Arc::clone(&self.socket_options), SharedOptions::new);
         let open = self.open(&tuple, floor, options);
-        let connection = Connection::connect(&mut self.env.context(), open);
+        let connection = connect(self, &tuple, open);
         let tcp = TcpSocket { connection, ends: Ends::new(&tuple), listener: SocketId::NONE };
         let index = self.insert_connection(tag, tcp, Stage::Open);
         self.touch(index);

@@ -70,6 +70,8 @@ group! {
     fragments_malformed,
     /// Dropped: fragments that overlap others, or belong to a datagram of which some did (RFC 5722).
     fragments_overlapping,
+    /// Dropped: datagrams in more fragments than any path makes of one; those that follow count as overlapping.
+    fragments_too_many,
     /// Dropped: datagrams whose fragments did not all come in time.
     fragments_timed_out,
     /// Dropped: datagrams in the making, to make room for newer ones.
@@ -165,6 +167,12 @@ group! {
     cookies_invalid,
     /// Half-open connections dropped to make room for a SYN that takes over an entry in TIME-WAIT.
     syn_queue_evicted,
+    /// SYN-ACKs sent with a cookie for TCP Fast Open (RFC 7413).
+    fast_open_cookies_sent,
+    /// SYNs with a wrong or expired cookie for TCP Fast Open: their data was not taken.
+    fast_open_cookies_invalid,
+    /// SYNs with a valid cookie whose data was not taken, as too many such handshakes were pending (RFC 7413 5.1).
+    fast_open_queue_full,
     /// Dropped: SYNs while the accept queue was full.
     accept_queue_full_syn,
     /// Dropped: last ACKs of handshakes while the accept queue was full.
@@ -230,6 +238,9 @@ fn connections(counters: &tcp::Counters) -> impl Iterator<Item = (&'static str, 
     let tcp::Counters {
         active_opens,
         passive_opens,
+        fast_open_passive,
+        fast_open_active,
+        fast_open_active_failed,
         failures,
         segments_sent,
         retransmissions,
@@ -262,6 +273,17 @@ fn connections(counters: &tcp::Counters) -> impl Iterator<Item = (&'static str, 
     [
         ("tcp_active_opens", "Connections opened by us.", active_opens),
         ("tcp_passive_opens", "Connections opened by peers.", passive_opens),
+        (
+            "tcp_fast_open_passive",
+            "Connections opened by a SYN whose data was taken (RFC 7413).",
+            fast_open_passive,
+        ),
+        ("tcp_fast_open_active", "Connections of ours whose data on the SYN was taken.", fast_open_active),
+        (
+            "tcp_fast_open_active_failed",
+            "Connections of ours whose data on the SYN had to be sent again.",
+            fast_open_active_failed,
+        ),
         ("tcp_failures", "Connections that ended with an error.", failures),
         ("tcp_segments_sent", "Segments sent.", segments_sent),
         ("tcp_retransmissions", "Segments sent again.", retransmissions),

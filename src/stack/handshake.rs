@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::demux::Tag;
+use super::fast_open::FastOpening;
 use super::flow::{Ends, Flow, FourTuple, source};
 use super::listener::Listener;
 use super::socket::{Entry, HalfOpenEntry, Progress, SharedOptions, Socket, Stage, TcpSocket};
 use super::tcp_input::Segment;
 use super::{Chunk, SocketId, Stack};
-use crate::tcp::{Connection, EcnMode, HalfOpen, HalfOpenReply, HalfOpenTimeout, Open};
-use crate::wire::{SeqNumber, TcpHeader};
+use crate::tcp::{Connection, EcnMode, HalfOpen, HalfOpenReply, HalfOpenTimeout, Open, TimeWait};
+use crate::wire::{FastOpenCookie, SeqNumber, TcpHeader};
 
 /// Least segment size that a socket can ask for: below it headers are most of what is sent.
 const MIN_SEGMENT: u16 = 48;
@@ -18,7 +19,13 @@ const MIN_SEGMENT: u16 = 48;
 impl Stack {
     /// Answers a SYN, if the listener's limits allow it. `old` is an earlier connection between the same ends, in
     /// TIME-WAIT, whose place the new one takes (RFC 6191); a SYN that is refused leaves it there.
-    pub(super) fn start_handshake(&mut self, listener: u32, segment: &Segment, old: Option<Flow>) {
+    pub(super) fn start_handshake(
+        &mut self,
+        listener: u32,
+        segment: &Segment,
+        payload: &mut Chunk,
+        old: Option<Flow>,
+    ) {
         let (at_limit, out_of_memory) = (self.is_at_socket_limit(), self.exceeds_memory());
         let Some(listening) = listener_at(&mut self.sockets, listener) else { return };
         let refused = if listening.is_accept_queue_full() {
@@ -43,23 +50,35 @@ impl Stack {
             // The entry in TIME-WAIT would get the last ACK. It also shows that the peer is where it says: no flood.
             self.evict_half_open(listener);
         }
-        let floor = old.and_then(|old| self.take_over(old, segment.tag));
-        self.answer_syn(listener, segment, floor);
+        let old = old.and_then(|old| self.take_over(old, segment.tag));
+        match self.judge_fast_open(listener, segment) {
+            FastOpening::No => self.answer_syn(listener, segment, old, None),
+            FastOpening::Grant(cookie) => self.answer_syn(listener, segment, old, Some(cookie)),
+            FastOpening::Yes { grant } => self.open_fast(listener, segment, payload, old, grant),
+        }
     }
 
-    /// `floor` is where the sequence numbers of an earlier connection stopped.
-    fn answer_syn(&mut self, listener: u32, segment: &Segment, floor: Option<SeqNumber>) {
+    /// `old` is an earlier connection whose place the new one takes, `grant` a cookie for the peer's next SYN.
+    fn answer_syn(
+        &mut self,
+        listener: u32,
+        segment: &Segment,
+        old: Option<TimeWait>,
+        grant: Option<FastOpenCookie>,
+    ) {
         let Segment { header: syn, tuple, tag, .. } = segment;
         let Some(listening) = listener_at(&mut self.sockets, listener) else { return };
         let options = Arc::clone(&listening.options);
         let position = listening.syn_queue.len() as u32;
-        let open = self.open(tuple, floor, options);
+        let open = self.open(tuple, old.map(|old| old.snd_nxt), options);
         let mut half = self.half_open_for(syn, &open);
-        let syn_ack = half.syn_ack(self.env.now);
+        let mut syn_ack = half.syn_ack(self.env.now);
+        syn_ack.options.fast_open = grant;
         let index = self.half_open.insert(HalfOpenEntry { half, tuple: *tuple, listener, position }).index;
         if let Some(listening) = listener_at(&mut self.sockets, listener) {
             listening.syn_queue.push(index);
         }
+        old.and_then(|old| self.reopened.insert(index, old));
         self.demux.insert(*tag, Flow::HalfOpen(index));
         self.syn_timers.arm(index, self.env.now + HalfOpen::first_timeout());
         self.env.counters.stack.handshakes_started += 1;
@@ -105,13 +124,24 @@ impl Stack {
             |index| half_open.at(index).is_some_and(|entry: &HalfOpenEntry| entry.half.was_retransmitted());
         if let Some(index) = listening.to_evict(rng, is_stale) {
             self.env.counters.stack.syn_queue_evicted += 1;
-            self.forget_half_open(index);
+            self.take_back_half_open(index);
+        }
+    }
+
+    /// Ends a handshake as if it had never been: its SYN may have been an old duplicate, and the connection whose place
+    /// it took is in TIME-WAIT again (RFC 1122 4.2.2.13).
+    fn take_back_half_open(&mut self, index: u32) {
+        let old = self.reopened.remove(&index);
+        if let (Some(entry), Some(old)) = (self.forget_half_open(index), old) {
+            let tag = self.demux.tag(&entry.tuple);
+            self.wait_out(&entry.tuple, tag, old);
         }
     }
 
     /// Takes a half-open connection out of every table.
     pub(super) fn forget_half_open(&mut self, index: u32) -> Option<HalfOpenEntry> {
         let entry = self.half_open.remove(index)?;
+        self.reopened.remove(&index);
         self.syn_timers.cancel(index);
         let tag = self.demux.tag(&entry.tuple);
         self.demux.remove(tag, Flow::HalfOpen(index));
@@ -136,7 +166,7 @@ impl Stack {
             HalfOpenReply::Answer(header) => self.answer(&segment.tuple, header),
             HalfOpenReply::Dead => {
                 self.env.counters.stack.handshakes_reset += 1;
-                self.forget_half_open(index);
+                self.take_back_half_open(index);
             }
             HalfOpenReply::Complete => self.complete_handshake(index, segment, payload),
         }
@@ -181,6 +211,12 @@ impl Stack {
         let open = Open { iss: half.iss, ..self.open(&tuple, None, options) };
         let mut cx = self.env.context();
         let connection = Connection::accept(&mut cx, half, open, segment.meta.received_at);
+        let index = self.insert_passive(listener, tuple, connection);
+        self.connection_input(index, segment, payload);
+    }
+
+    /// Gives a listener's new connection its places in the tables.
+    pub(super) fn insert_passive(&mut self, listener: u32, tuple: FourTuple, connection: Connection) -> u32 {
         let hop_limit = self.sockets.at(listener).map(|entry| entry.hop_limit);
         let listener = self.sockets.id_at(listener).unwrap_or(SocketId::NONE);
         let tag = self.demux.tag(&tuple);
@@ -189,12 +225,12 @@ impl Stack {
         if let (Some(entry), Some(hop_limit)) = (self.sockets.at_mut(index), hop_limit) {
             entry.hop_limit = hop_limit;
         }
-        self.connection_input(index, segment, payload);
+        index
     }
 
     /// Gives a connection its places in the tables, and says which socket it is.
     pub(super) fn insert_connection(&mut self, tag: Tag, tcp: TcpSocket, stage: Stage) -> u32 {
-        let progress = Progress { stage, in_demux: true, live: true };
+        let progress = Progress { stage, in_demux: true, live: true, fast_open: false };
         let index = self.sockets.insert(Entry { progress, ..Entry::new(Socket::Tcp(tcp)) }).index;
         self.demux.insert(tag, Flow::Connection(index));
         self.live += 1;

@@ -74,6 +74,9 @@ impl Stack {
                 }
             }
         }
+        if let Some(index) = self.reopened.keys().find(|index| self.half_open.at(**index).is_none()) {
+            return Err(format!("half-open {index} is gone, and what it took over is not"));
+        }
         for (index, entry) in self.half_open.iter() {
             if self.find_flow(self.demux.tag(&entry.tuple), &entry.tuple) != Some(Flow::HalfOpen(index)) {
                 return Err(format!("half-open {index} cannot be found"));

@@ -5,12 +5,12 @@ use super::flow::{Flow, FourTuple};
 use super::socket::{Entry, Socket, Stage};
 use super::{Error, Readiness, Stack};
 use crate::tcp::{State, TimeWait};
-use crate::wire::SeqNumber;
 
 impl Stack {
     /// Brings everything around a connection up to date. To be called after whatever may have changed it.
     pub(super) fn settle(&mut self, index: u32) {
         self.pass_to_listener(index);
+        self.settle_fast_open(index);
         let Some(id) = self.sockets.id_at(index) else { return };
         let Some(entry) = self.sockets.at_mut(index) else { return };
         let Socket::Tcp(tcp) = &mut entry.socket else { return };
@@ -44,7 +44,7 @@ impl Stack {
         let Some(id) = self.sockets.id_at(index) else { return };
         let Some(entry) = self.sockets.at_mut(index) else { return };
         let Socket::Tcp(tcp) = &entry.socket else { return };
-        if entry.progress.stage != Stage::Handshake || !tcp.connection.state().is_synchronised() {
+        if entry.progress.stage != Stage::Handshake || !tcp.connection.can_be_accepted() {
             return;
         }
         entry.progress.stage = Stage::Waiting;
@@ -73,6 +73,11 @@ impl Stack {
 
     fn enter_time_wait(&mut self, tuple: &FourTuple, tag: Tag, state: TimeWait) {
         self.env.counters.stack.time_wait += 1;
+        self.wait_out(tuple, tag, state);
+    }
+
+    /// Adds an entry in TIME-WAIT whose time begins now.
+    pub(super) fn wait_out(&mut self, tuple: &FourTuple, tag: Tag, state: TimeWait) {
         if let Some(oldest) = self.time_wait.to_evict() {
             self.env.counters.stack.time_wait_evicted += 1;
             self.forget_time_wait(oldest);
@@ -92,14 +97,13 @@ impl Stack {
         }
     }
 
-    /// A new connection takes the place of one in TIME-WAIT (RFC 6191); returns where that one's sequence numbers
-    /// stopped.
-    pub(super) fn take_over(&mut self, flow: Flow, tag: Tag) -> Option<SeqNumber> {
-        let floor = self.time_wait.get(flow).map(|(state, _)| state.snd_nxt);
+    /// A new connection takes the place of one in TIME-WAIT (RFC 6191); returns what was remembered of that.
+    pub(super) fn take_over(&mut self, flow: Flow, tag: Tag) -> Option<TimeWait> {
+        let old = self.time_wait.get(flow).map(|(state, _)| *state);
         self.env.counters.stack.time_wait_reused += 1;
         self.demux.remove(tag, flow);
         self.time_wait.remove(flow);
-        floor
+        old
     }
 
     /// Ends a connection that no application will ever hold, with a reset.

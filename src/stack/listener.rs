@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use fastrand::Rng;
 
+use super::fast_open::PendingFastOpens;
 use super::socket::SharedOptions;
 use super::{Instant, SocketId};
 use crate::tcp::IsnGenerator;
@@ -27,6 +28,7 @@ pub(super) struct Listener {
     pub(super) accept_queue: VecDeque<SocketId>,
     /// Indices of half-open connections, in no order.
     pub(super) syn_queue: Vec<u32>,
+    pub(super) fast_opens: PendingFastOpens,
     /// When the last SYN cookie was sent.
     cookie_sent_at: Option<Instant>,
 }
@@ -47,6 +49,7 @@ impl Listener {
             connections: 0,
             accept_queue: VecDeque::new(),
             syn_queue: Vec::new(),
+            fast_opens: PendingFastOpens::default(),
             cookie_sent_at: None,
         }
     }

@@ -68,7 +68,7 @@
 //! assert_eq!(&received, b"hello");
 //! ```
 //!
-//! Each file is one concern. A packet's way in: `input` (IP), `fragments`, then `tcp_input` and `handshake`, `icmp`, `udp`. The
+//! Each file is one concern. A packet's way in: `input` (IP), `fragments`, then `tcp_input`, `handshake` and `fast_open`, `icmp`, `udp`. The
 //! way out: `output` and `link`. Tables and queues that know nothing of packets: `slab`, `demux`, `wheel`,
 //! `time_wait`, `listener`, `outbox`, `output_queue`, `event`.
 
@@ -84,6 +84,7 @@ mod datagrams;
 mod demux;
 mod environment;
 mod event;
+mod fast_open;
 mod flow;
 mod fragments;
 mod handshake;
@@ -125,6 +126,7 @@ use bindings::Bindings;
 use demux::Demux;
 use environment::Environment;
 use event::EventQueue;
+use fast_open::FastOpenCache;
 use fragments::Fragments;
 use icmp_error::RateLimit;
 use link::Loopback;
@@ -137,7 +139,7 @@ use socket::{Entry, HalfOpenEntry, SharedOptions};
 use time_wait::TimeWaitTable;
 use wheel::Wheel;
 
-use crate::tcp::IsnGenerator;
+use crate::tcp::{IsnGenerator, TimeWait};
 
 pub use crate::tcp::Error;
 // What the stack's own functions take and give: whoever drives it takes these from here.
@@ -167,6 +169,8 @@ pub struct Stack {
 
     sockets: Slab<Entry>,
     half_open: Slab<HalfOpenEntry>,
+    /// Of half-open connections that have taken over one in TIME-WAIT: what that was.
+    reopened: BTreeMap<u32, TimeWait>,
     time_wait: TimeWaitTable,
     demux: Demux,
     listeners: Bindings,
@@ -189,6 +193,7 @@ pub struct Stack {
 
     fragments: Fragments,
     isn: IsnGenerator,
+    fast_opens: FastOpenCache,
     ports: PortAllocator,
     icmp_limit: RateLimit,
     rng: Rng,
@@ -202,6 +207,7 @@ impl Stack {
             socket_options: Arc::new(config.socket.clone()),
             sockets: Slab::default(),
             half_open: Slab::default(),
+            reopened: BTreeMap::new(),
             time_wait: TimeWaitTable::new(config.max_time_wait),
             demux: Demux::new(&demux_key),
             listeners: Bindings::default(),
@@ -217,6 +223,7 @@ impl Stack {
             outbox: Outbox::default(),
             fragments: Fragments::default(),
             isn: IsnGenerator::new(isn_key),
+            fast_opens: FastOpenCache::default(),
             rng: Rng::with_seed(u64::from_le_bytes(std::array::from_fn(|i| port_key[i]))),
             ports: PortAllocator::new(port_key),
             icmp_limit: RateLimit::new(now),

@@ -29,7 +29,7 @@ impl Entry {
     pub(super) fn new(socket: Socket) -> Entry {
         Entry {
             socket,
-            progress: Progress { stage: Stage::Open, in_demux: false, live: false },
+            progress: Progress { stage: Stage::Open, in_demux: false, live: false, fast_open: false },
             untold: Untold::default(),
             output: OutputMark::default(),
             hop_limit: IpOut::HOP_LIMIT,
@@ -62,6 +62,8 @@ pub(super) struct Progress {
     pub(super) in_demux: bool,
     /// Whether it counts as alive: not finished, not in TIME-WAIT, and no orphan in FIN-WAIT-2.
     pub(super) live: bool,
+    /// Whether it counts among its listener's pending Fast Opens.
+    pub(super) fast_open: bool,
 }
 
 /// How far a connection has come to the application.

@@ -34,7 +34,7 @@ impl Stack {
         match self.find_flow(segment.tag, &tuple) {
             Some(Flow::Connection(index)) => self.connection_input(index, &segment, packet),
             Some(Flow::HalfOpen(index)) => self.half_open_input(index, &segment, packet),
-            Some(flow) => self.time_wait_input(flow, &segment, packet.len()),
+            Some(flow) => self.time_wait_input(flow, &segment, packet),
             None => self.unclaimed_input(segment, packet),
         }
     }
@@ -85,9 +85,13 @@ impl Stack {
         self.settle(index);
     }
 
-    fn time_wait_input(&mut self, flow: Flow, segment: &Segment, payload_len: usize) {
+    fn time_wait_input(&mut self, flow: Flow, segment: &Segment, payload: &mut Chunk) {
         let Some((state, _)) = self.time_wait.get(flow) else { return };
-        match state.handle_segment(self.env.now, &segment.header) {
+        let mut header = segment.header;
+        if !self.env.config.tcp.timestamps {
+            header.options.timestamps = None;
+        }
+        match state.handle_segment(self.env.now, &header) {
             TimeWaitReply::Ignore => self.env.counters.stack.time_wait_ignored += 1,
             TimeWaitReply::Answer(ack) => self.answer(&segment.tuple, ack),
             TimeWaitReply::Restart(ack) => {
@@ -95,8 +99,8 @@ impl Stack {
                 self.answer(&segment.tuple, ack);
             }
             TimeWaitReply::Reuse => match self.listener_for(segment.tuple.local()) {
-                Some(listener) => self.start_handshake(listener, segment, Some(flow)),
-                None => self.refuse(segment, payload_len),
+                Some(listener) => self.start_handshake(listener, segment, payload, Some(flow)),
+                None => self.refuse(segment, payload.len()),
             },
         }
     }
@@ -116,7 +120,7 @@ impl Stack {
         } else if flags.contains(TcpFlags::ACK) {
             self.cookie_input(listener, segment, payload);
         } else if flags.contains(TcpFlags::SYN) {
-            self.start_handshake(listener, &segment, None);
+            self.start_handshake(listener, &segment, payload, None);
         } else {
             self.env.counters.stack.listener_ignored += 1;
         }

@@ -20,6 +20,8 @@ impl Connection {
         }
         if self.state == State::SynReceived {
             self.complete_handshake(cx, arrival)?;
+        } else if self.is_unconfirmed() {
+            self.confirm(cx, arrival)?;
         }
         // RFC 5961 5.2: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT
         if segment.ack.gt(self.snd_nxt) || segment.ack.lt(self.snd_una - self.max_snd_wnd) {
@@ -45,7 +47,18 @@ impl Connection {
             cx.counters.bad_ack += 1;
             return Step::Break(reset_for(segment, arrival.payload.len()));
         }
-        // Karn: once the SYN-ACK was sent twice, its acknowledgment may have been lost in between.
+        let syn_was_lost = self.measure_handshake(arrival);
+        self.start_congestion_control(cx, syn_was_lost);
+        // What our SYN carried of data is acknowledged with it, or not at all.
+        self.acknowledge_syn(cx, segment.ack, None);
+        self.set_send_window(segment);
+        self.establish(cx);
+        NEXT
+    }
+
+    /// The SYN-ACK's round trip, unless it was sent again (Karn): its acknowledgment may have been lost in between.
+    /// Whether it was.
+    pub(super) fn measure_handshake(&mut self, arrival: &Arrival<'_>) -> bool {
         let syn_was_lost = self.active.retries > 0;
         if syn_was_lost {
             self.rtt.syn_was_lost();
@@ -54,11 +67,7 @@ impl Connection {
         {
             self.rtt.sample(rtt);
         }
-        self.start_congestion_control(cx, syn_was_lost);
-        self.snd_una += 1;
-        self.set_send_window(segment);
-        self.establish(cx);
-        NEXT
+        syn_was_lost
     }
 
     fn take_ack(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>) {
@@ -86,9 +95,7 @@ impl Connection {
         if segment.ack.gt(self.snd_una) {
             self.take_new_ack(cx, arrival, &mut delivered, &evidence);
         } else if self.in_flight() > 0 && delivered.sacked > 0 {
-            self.look_for_losses(cx, arrival.meta.received_at, delivered.sacked);
-            self.regulate_recovery(delivered.sacked, false);
-            self.take_delivery(arrival.meta.received_at);
+            self.take_sacked(cx, arrival, delivered.sacked);
         } else if self.in_flight() > 0 && duplicate && !self.sack {
             self.take_duplicate_ack(cx);
         }
@@ -108,12 +115,17 @@ impl Connection {
         let evidence = self.evidence(arrival);
         let delivered = self.take_sack(arrival.header, &evidence);
         if delivered.sacked > 0 {
-            self.look_for_losses(cx, arrival.meta.received_at, delivered.sacked);
-            self.regulate_recovery(delivered.sacked, false);
-            self.take_delivery(arrival.meta.received_at);
+            self.take_sacked(cx, arrival, delivered.sacked);
             self.undo_if_spurious(cx, arrival, delivered, false);
             self.arm_tail_probe(cx);
         }
+    }
+
+    /// An acknowledgment has not moved SND.UNA, but its blocks tell of `octets` that have arrived.
+    fn take_sacked(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>, octets: u32) {
+        self.look_for_losses(cx, arrival.meta.received_at, octets);
+        self.regulate_recovery(octets, false);
+        self.take_delivery(arrival.meta.received_at);
     }
 
     /// RFC 9293 3.10.7.4: only a newer segment may change the window. SND.WL2 is not kept: it never exceeds SND.UNA, and

@@ -8,6 +8,7 @@
 use std::ops::{Deref, DerefMut};
 
 use super::Events;
+use super::fast_open::FastOpen;
 use super::path_mtu::PathLimit;
 use super::reassembly::Reassembly;
 use super::records::Records;
@@ -97,6 +98,8 @@ pub(super) struct Activity {
     pub(super) undo: Option<Box<Undo>>,
     /// What the path has shown that it does not carry.
     pub(super) path_limit: Option<Box<PathLimit>>,
+    /// During a handshake of TCP Fast Open.
+    pub(super) fast_open: Option<Box<FastOpen>>,
 
     /// Octets received since the last acknowledgment was sent.
     pub(super) unacknowledged: u32,
@@ -123,6 +126,7 @@ impl Activity {
         tail_probe: TailProbe::NONE,
         undo: None,
         path_limit: None,
+        fast_open: None,
         unacknowledged: 0,
         duplicate: None,
         round_trip: RoundTrip::UNKNOWN,
@@ -139,7 +143,10 @@ impl Activity {
 
     /// Whether the application has, or what comes next.
     pub(super) fn is_awaited(&self) -> bool {
-        self.incoming.is_some() || self.path_limit.is_some() || self.events != Events::NONE
+        self.incoming.is_some()
+            || self.path_limit.is_some()
+            || self.fast_open.is_some()
+            || self.events != Events::NONE
     }
 }
 

@@ -119,9 +119,18 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Where the connection is in its life.
+    /// Where the connection is in its life. One that was opened by a SYN with data is SYN-RECEIVED until its peer has
+    /// acknowledged our SYN-ACK, although data flows both ways (RFC 7413 4.2.2).
     pub fn state(&self) -> State {
-        self.state
+        match self.state {
+            State::Established if self.is_unconfirmed() => State::SynReceived,
+            state => state,
+        }
+    }
+
+    /// Whether it may be handed to the application that listens for it.
+    pub fn can_be_accepted(&self) -> bool {
+        self.state.is_synchronised()
     }
 
     /// SND.UNA: the oldest unacknowledged sequence number.
@@ -189,7 +198,7 @@ impl Connection {
     /// A snapshot with what `ss -i` shows. `config` supplies the bounds of the retransmission time-out.
     pub fn info(&self, now: Instant, config: &super::Config) -> TcpInfo {
         TcpInfo {
-            state: self.state,
+            state: self.state(),
             srtt: self.rtt.srtt(),
             rttvar: self.rtt.rttvar(),
             min_rtt: self.rtt.min_rtt(),
@@ -214,6 +223,7 @@ impl Connection {
             sack: self.sack,
             window_scale: self.window_scaling.then_some((WINDOW_SHIFT, self.snd_shift)),
             ecn: self.ecn.enabled,
+            fast_open: self.totals.fast_open,
             delivery_rate: self.delivery_rate(),
             pacing_rate: self.pacing_rate(),
             bytes_acked: self.totals.bytes_acked,
@@ -227,7 +237,7 @@ impl Connection {
 
     /// The timer that fires next.
     pub fn next_timer(&self) -> Option<TimerInfo> {
-        let persisting = self.state.is_synchronised() && (self.in_flight() == 0 || self.is_probing());
+        let persisting = self.is_synchronised() && (self.in_flight() == 0 || self.is_probing());
         let keep_alive = self.keep_alive_at.at().map(|at| (TimerKind::KeepAlive, at));
         let others = self.active.timers.next_with_kind(persisting);
         let (kind, at) = keep_alive.into_iter().chain(others).min_by_key(|&(_, at)| at)?;
@@ -328,6 +338,7 @@ impl Connection {
         self.error = error;
         self.active.outgoing = None;
         self.active.undo = None;
+        self.active.fast_open = None;
         self.snd_una = self.snd_nxt;
         self.active.timers = Timers::NONE;
         self.keep_alive_at.clear();

@@ -7,6 +7,12 @@ pub struct Counters {
     pub active_opens: u64,
     /// Connections opened by peers.
     pub passive_opens: u64,
+    /// Connections opened by peers with a SYN whose data was taken at once (RFC 7413).
+    pub fast_open_passive: u64,
+    /// Connections of ours whose data on the SYN the peer took (RFC 7413).
+    pub fast_open_active: u64,
+    /// Connections of ours whose data on the SYN had to be sent again.
+    pub fast_open_active_failed: u64,
     /// Connections that ended with an error.
     pub failures: u64,
     /// Segments that were sent, resets and SYN-ACKs included.

@@ -10,7 +10,11 @@ impl Connection {
     /// Asked before the application writes, before an acknowledgment is read and before a timer sends: whether there was
     /// nothing to send, although the window would let it (draft-ietf-ccwg-bbr-06 4.1.2.4).
     pub(super) fn note_application_limit(&mut self) {
-        if self.active.outgoing.is_none() || self.unsent() > 0 || self.waits_for_pace() {
+        if self.active.outgoing.is_none()
+            || !self.state.is_synchronised()
+            || self.unsent() > 0
+            || self.waits_for_pace()
+        {
             return;
         }
         let pipe = self.pipe();

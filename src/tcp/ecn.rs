@@ -40,6 +40,12 @@ impl Connection {
         }
     }
 
+    /// The flags of a SYN-ACK beside SYN: ECE agrees, the first time (RFC 3168 6.1.1, 6.1.1.1).
+    pub(super) fn setup_answer(&self) -> TcpFlags {
+        let agrees = self.ecn.enabled && self.active.retries == 0;
+        TcpFlags::ACK | if agrees { TcpFlags::ECE } else { TcpFlags::default() }
+    }
+
     /// The answer to our SYN: ECE without CWR agrees (RFC 3168 6.1.1).
     pub(super) fn take_setup_answer(&mut self, cx: &Context<'_>, syn_ack: &TcpHeader) {
         let asked = self.setup_flags(cx) != TcpFlags::default();

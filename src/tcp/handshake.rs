@@ -61,7 +61,7 @@ impl Connection {
         }
         self.start_congestion_control(cx, syn_was_lost);
         self.take_setup_answer(cx, arrival.header);
-        self.snd_una = arrival.header.ack;
+        self.acknowledge_syn(cx, arrival.header.ack, Some(arrival.header));
         self.pending.ack = true;
         self.establish(cx);
         NEXT
@@ -79,9 +79,14 @@ impl Connection {
         self.active.events.writable = true;
     }
 
-    /// The window that a SYN announces: never scaled.
+    /// The window that a SYN announces: never scaled. Behind data that came with the peer's SYN it is what is left.
     pub(super) fn syn_window(&self) -> u16 {
-        u16::try_from(self.right_sizing.size()).unwrap_or(u16::MAX)
+        let size = if self.is_unconfirmed() {
+            self.window.size(self.rcv_nxt) as usize
+        } else {
+            self.right_sizing.size()
+        };
+        u16::try_from(size).unwrap_or(u16::MAX)
     }
 
     /// The shift that a SYN offers; that of a SYN-ACK only if the peer offered one (RFC 7323 1.3).

@@ -106,6 +106,8 @@ pub struct TcpInfo {
     pub window_scale: Option<(u8, u8)>,
     /// Whether both sides take part in ECN (RFC 3168).
     pub ecn: bool,
+    /// Whether data on the first SYN was taken (RFC 7413): the peer's by us, or ours by the peer.
+    pub fast_open: bool,
     /// Bytes a second that the path delivered when the application last did not limit it; 0 before the first sample.
     pub delivery_rate: u64,
     /// Bytes a second at which data leaves, if sending is paced.

@@ -93,8 +93,12 @@ impl Connection {
     /// so does an empty segment, or two ends that disagree about the numbers would answer each other for ever. Right
     /// before RCV.NXT it is a keep-alive probe (RFC 9293 3.8.4), which is answered however short their interval.
     fn answer_unacceptable(&mut self, cx: &mut Context<'_>, arrival: &Arrival<'_>) {
-        self.note_duplicate(arrival);
         let segment = arrival.header;
+        if self.is_syn_again(segment) {
+            self.active.due.syn = true; // our SYN-ACK was lost
+            return;
+        }
+        self.note_duplicate(arrival);
         let empty = segment.segment_len(arrival.payload.len()) == 0;
         let keep_alive = empty && segment.seq + 1 == self.rcv_nxt;
         if segment.has(TcpFlags::SYN) || (empty && !keep_alive) {

@@ -138,7 +138,7 @@ impl Connection {
         });
         let wanted = quiet && self.sack && self.in_flight() > 0 && !self.is_probing();
         let Some(rto_at) = self.active.timers.retransmit.at().filter(|_| wanted) else { return };
-        if self.state.is_synchronised() && !self.active.tail_probe.is_outstanding() && self.rtt.is_fresh() {
+        if self.is_synchronised() && !self.active.tail_probe.is_outstanding() && self.rtt.is_fresh() {
             let one_segment = self.in_flight() <= u32::from(self.snd_mss);
             let at = tail_probe::timeout(cx.now, self.rtt.srtt(), one_segment, rto_at);
             self.active.timers.loss.set(at);

@@ -51,7 +51,7 @@ impl Connection {
         connection
     }
 
-    fn new(cx: &Context<'_>, open: Open, state: State) -> Connection {
+    pub(super) fn new(cx: &Context<'_>, open: Open, state: State) -> Connection {
         let mut active = Active::default();
         active.last_progress = cx.now;
         active.sent_at = cx.now;

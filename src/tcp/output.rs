@@ -58,7 +58,7 @@ impl Connection {
         }
         match self.state {
             State::Closed => None,
-            State::SynSent | State::SynReceived if self.active.due.syn => Some(Action::Syn),
+            _ if self.active.due.syn => Some(Action::Syn),
             State::SynSent => None,
             State::SynReceived | State::TimeWait => self.pending.ack.then_some(Action::Acknowledge),
             _ => self.next_data().or_else(|| self.next_control()),

@@ -50,7 +50,7 @@ impl Connection {
         let Some(hole) = self.active.outgoing.as_ref().and_then(|outgoing| outgoing.log.first_hole()) else {
             return;
         };
-        let sent = hole.len.min(hole.size.into()) + u32::from(self.options_len());
+        let sent = hole.len.min(hole.size.min(self.snd_mss).into()) + u32::from(self.options_len());
         let smaller = [TUNNEL_MSS, self.least_mss].into_iter().find(|&size| u32::from(size) < sent);
         if let Some(size) = smaller {
             cx.counters.path_mtu_black_holes += 1;
@@ -81,7 +81,7 @@ impl Connection {
     }
 
     /// Options that every data segment has.
-    fn options_len(&self) -> u16 {
+    pub(super) fn options_len(&self) -> u16 {
         if self.timestamps { TIMESTAMPS_LEN } else { 0 }
     }
 }

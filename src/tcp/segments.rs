@@ -176,27 +176,40 @@ impl Connection {
     }
 
     pub(super) fn send_syn(&mut self, cx: &mut Context<'_>, sink: &mut dyn SegmentSink) -> SendOutcome {
-        let answer = self.state == State::SynReceived;
+        let answer = self.state != State::SynSent;
         let echo = if answer { self.ts_recent } else { 0 };
         let timestamps = Timestamps { value: self.timestamp(cx.now), echo };
+        let options = TcpOptions {
+            mss: Some(self.mss),
+            window_scale: self.offered_shift(),
+            sack_permitted: !answer || self.sack,
+            timestamps: self.uses_timestamps(cx, answer).then_some(timestamps),
+            fast_open: self.fast_open_option(),
+            ..TcpOptions::default()
+        };
         let header = TcpHeader {
-            seq: self.snd_una,
+            // Behind a SYN with data SND.UNA is beyond our SYN-ACK already.
+            seq: if self.is_unconfirmed() { self.snd_una - 1 } else { self.snd_una },
             ack: if answer { self.rcv_nxt } else { SeqNumber(0) },
-            flags: if answer { TcpFlags::SYN | TcpFlags::ACK } else { TcpFlags::SYN | self.setup_flags(cx) },
+            flags: TcpFlags::SYN | if answer { self.setup_answer() } else { self.setup_flags(cx) },
             window: self.syn_window(),
-            options: TcpOptions {
-                mss: Some(self.mss),
-                window_scale: self.offered_shift(),
-                sack_permitted: !answer || self.sack,
-                timestamps: self.uses_timestamps(cx, answer).then_some(timestamps),
-                ..TcpOptions::default()
-            },
+            options,
             ..TcpHeader::default()
         };
-        let outcome = self.send_bare(cx, header, sink);
+        let octets = 1 + self.data_on_syn(&options);
+        let mut slices = [&[][..]; MAX_SLICES];
+        let used = self
+            .active
+            .outgoing
+            .as_ref()
+            .map_or(0, |outgoing| outgoing.queue.slices(0, (octets - 1) as usize, &mut slices));
+        let outcome =
+            sink.send(&OutSegment { header, payload: &slices[..used], gso_size: 0, ecn: Ecn::NotCapable });
         if outcome != SendOutcome::Full {
+            self.after_send(cx);
             self.active.due.syn = false;
-            self.snd_nxt = self.snd_una + 1;
+            // What a SYN has carried may be acknowledged although the next one carries nothing.
+            self.snd_nxt = self.snd_nxt.max(header.seq + octets);
             self.note_sent(cx.now);
             if !self.active.timers.retransmit.is_set() {
                 self.restart_retransmit_timer(cx);

@@ -46,7 +46,7 @@ pub enum TimeWaitReply {
 }
 
 impl TimeWait {
-    /// Handles a segment of this 4-tuple.
+    /// Handles a segment of this 4-tuple. A stack that takes no part in timestamps passes segments without them.
     pub fn handle_segment(&self, now: Instant, segment: &TcpHeader) -> TimeWaitReply {
         if segment.has(TcpFlags::RST) {
             // RFC 1337 section 3 fix F1: a reset must not end TIME-WAIT early.
@@ -74,12 +74,14 @@ impl TimeWait {
         }
     }
 
-    /// RFC 6191 section 2: a higher timestamp, or without timestamps a higher sequence number, proves a new SYN.
+    /// RFC 6191 section 2: a higher timestamp proves a new SYN, and so do timestamps where the old connection had none;
+    /// without them, or with the same one, a higher sequence number does.
     fn is_newer(&self, syn: &TcpHeader) -> bool {
         match (self.ts_recent, syn.options.timestamps) {
             (Some(recent), Some(timestamps)) if timestamps.value != recent => {
                 SeqNumber(timestamps.value).gt(SeqNumber(recent))
             }
+            (None, Some(_)) => true,
             _ => syn.seq.gt(self.rcv_nxt),
         }
     }
@@ -122,6 +124,23 @@ mod tests {
     #[test]
     fn rfc_1337_a_reset_is_ignored() {
         assert_eq!(handle(900, TcpFlags::RST, None), TimeWaitReply::Ignore);
+    }
+
+    #[test]
+    fn rfc_6191_2_with_the_same_timestamp_the_sequence_number_decides() {
+        assert_eq!(handle(901, TcpFlags::SYN, Some(70)), TimeWaitReply::Reuse);
+        assert!(matches!(handle(899, TcpFlags::SYN, Some(70)), TimeWaitReply::Answer(_)));
+    }
+
+    #[test]
+    fn rfc_6191_2_timestamps_where_there_were_none_are_new() {
+        let without = TimeWait { ts_recent: None, ..entry() };
+        let timestamps = Some(Timestamps { value: 1, echo: 0 });
+        let options = TcpOptions { timestamps, ..TcpOptions::default() };
+        let syn = TcpHeader { seq: SeqNumber(1), flags: TcpFlags::SYN, ..TcpHeader::default() };
+        let reply = |syn| without.handle_segment(Instant::ZERO, &syn);
+        assert_eq!(reply(TcpHeader { options, ..syn }), TimeWaitReply::Reuse);
+        assert!(matches!(reply(syn), TimeWaitReply::Answer(_)));
     }
 
     #[test]

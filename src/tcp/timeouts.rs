@@ -71,7 +71,7 @@ impl Connection {
         self.active.retries = self.active.retries.saturating_add(1);
         self.rtt.back_off();
         match self.state {
-            State::SynSent | State::SynReceived => {
+            _ if !self.is_synchronised() => {
                 cx.counters.retransmissions += 1;
                 self.active.due.syn = true;
             }
@@ -86,10 +86,11 @@ impl Connection {
         let limit = match self.state {
             State::SynSent => cx.config.syn_retries,
             State::SynReceived => cx.config.syn_ack_retries,
+            _ if self.is_unconfirmed() => cx.config.syn_ack_retries,
             _ => cx.config.retransmission_limit,
         };
         match self.options.user_timeout {
-            Some(timeout) if self.state.is_synchronised() => cx.now - self.active.last_progress >= timeout,
+            Some(timeout) if self.is_synchronised() => cx.now - self.active.last_progress >= timeout,
             _ => self.active.retries >= limit,
         }
     }
@@ -125,7 +126,7 @@ impl Connection {
     /// RFC 9293 3.8.4.
     fn on_keep_alive_timer(&mut self, cx: &mut Context<'_>) {
         let Some(keep_alive) = self.options.keep_alive else { return };
-        if !self.state.is_synchronised() || self.in_flight() > 0 {
+        if !self.is_synchronised() || self.in_flight() > 0 {
             return; // the retransmission timer finds out; this one is set again once all is acknowledged
         }
         let silent = self.last_received.until(cx.now);
@@ -148,7 +149,7 @@ impl Connection {
     /// retransmission, which may be minutes away.
     pub(super) fn restart_retransmit_timer(&mut self, cx: &Context<'_>) {
         let at = cx.now + self.rto(cx);
-        let give_up = self.options.user_timeout.filter(|_| self.state.is_synchronised());
+        let give_up = self.options.user_timeout.filter(|_| self.is_synchronised());
         let active = &mut *self.active;
         let limit = give_up.map_or(at, |timeout| active.last_progress + timeout);
         active.timers.retransmit.set(at.min(limit));

@@ -275,7 +275,11 @@ impl Connection {
     /// one (RFC 5927 5.2; RFC 9293 3.9.2.2).
     pub fn handle_unreachable(&mut self, cx: &mut Context<'_>, error: Error) {
         if self.state == State::SynSent {
+            let fast = self.active.fast_open.is_some();
             self.fail(cx, error);
+            if fast {
+                self.report_fast_open(None, true); // RFC 7413 4.1.3.1
+            }
         }
     }
 

@@ -26,6 +26,7 @@
 //!         sack_permitted: true,
 //!         timestamps: Some(Timestamps { value: 1, echo: 0 }),
 //!         sack: SackBlocks::default(),
+//!         fast_open: None,
 //!     },
 //!     ..TcpHeader::default()
 //! };
@@ -48,6 +49,7 @@
 
 mod checksum;
 mod error;
+mod fast_open;
 mod ip;
 mod options;
 mod packet;
@@ -56,6 +58,7 @@ mod tcp;
 
 pub use checksum::{Checksum, pseudo_header_sum};
 pub use error::WireError;
+pub use fast_open::FastOpenCookie;
 pub use ip::{Ecn, Fragment, IpHeader, IpOut, IpPair, Protocol};
 pub use options::{SackBlocks, TcpOptions, Timestamps};
 pub use packet::{ChecksumState, OutPacket, PacketMeta, SendOutcome, Sink};

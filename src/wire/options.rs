@@ -1,8 +1,8 @@
-//! TCP options (RFC 9293 3.1; RFC 7323; RFC 2018).
+//! TCP options (RFC 9293 3.1; RFC 7323; RFC 2018; RFC 7413).
 //!
 //! Walked by our own iterator: unknown kinds are skipped by their length, where a general parser would stop.
 
-use super::{SeqNumber, WireError};
+use super::{FastOpenCookie, SeqNumber, WireError};
 
 const END: u8 = 0;
 const NOP: u8 = 1;
@@ -11,6 +11,7 @@ const WINDOW_SCALE: u8 = 3;
 const SACK_PERMITTED: u8 = 4;
 const SACK: u8 = 5;
 const TIMESTAMPS: u8 = 8;
+const FAST_OPEN: u8 = 34;
 
 /// The most a TCP header has room for.
 pub(super) const MAX_LEN: usize = 40;
@@ -71,6 +72,8 @@ pub struct TcpOptions {
     pub timestamps: Option<Timestamps>,
     /// SACK blocks (RFC 2018 3).
     pub sack: SackBlocks,
+    /// TCP Fast Open (RFC 7413 4.1.1): a cookie, or the request for one. Means something on SYNs only.
+    pub fast_open: Option<FastOpenCookie>,
 }
 
 impl TcpOptions {
@@ -107,6 +110,7 @@ impl TcpOptions {
                 let (value, echo) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
                 self.timestamps = Some(Timestamps { value, echo });
             }
+            (FAST_OPEN, cookie) => self.fast_open = FastOpenCookie::new(cookie),
             (SACK, edges) if edges.len().is_multiple_of(8) => {
                 for &[a, b, c, d, e, f, g, h] in edges.as_chunks::<8>().0 {
                     let left = SeqNumber(u32::from_be_bytes([a, b, c, d]));
@@ -123,7 +127,7 @@ impl TcpOptions {
         self.emit(&mut [0; MAX_LEN])
     }
 
-    /// Writes the options in the order that Linux has made customary (`mss,sackOK,TS,nop,wscale` on a SYN) and
+    /// Writes the options in the order that Linux has made customary (`mss,sackOK,TS,nop,wscale,FO` on a SYN) and
     /// returns their length, a multiple of four. SACK blocks that do not fit are left out.
     pub(super) fn emit(&self, out: &mut [u8; MAX_LEN]) -> usize {
         let mut writer = Writer { out, len: 0 };
@@ -145,6 +149,11 @@ impl TcpOptions {
         if let Some(shift) = self.window_scale {
             writer.put(&[NOP, WINDOW_SCALE, 3, shift]);
         }
+        if let Some(cookie) = self.fast_open {
+            writer.put(&[FAST_OPEN, 2 + cookie.as_slice().len() as u8]);
+            writer.put(cookie.as_slice());
+            writer.pad();
+        }
         writer.put_sack(&self.sack);
         writer.len
     }
@@ -161,6 +170,12 @@ impl Writer<'_> {
         if let Some(room) = self.out.get_mut(self.len..self.len + bytes.len()) {
             room.copy_from_slice(bytes);
             self.len += bytes.len();
+        }
+    }
+
+    fn pad(&mut self) {
+        while !self.len.is_multiple_of(4) {
+            self.put(&[NOP]);
         }
     }
 
@@ -237,6 +252,32 @@ mod tests {
         let parsed = TcpOptions::parse(&emitted(&options)).unwrap();
         assert_eq!(parsed.sack.as_slice(), &options.sack.as_slice()[..3]);
         assert_eq!(options.wire_len(), 40);
+    }
+
+    #[test]
+    fn rfc_7413_4_1_1_a_cookie_and_the_request_for_one_stand_last_and_are_padded() {
+        let request = TcpOptions { fast_open: Some(FastOpenCookie::REQUEST), ..TcpOptions::default() };
+        assert_eq!(emitted(&request), [34, 2, 1, 1]);
+        assert_eq!(TcpOptions::parse(&emitted(&request)), Ok(request));
+
+        let full = TcpOptions {
+            mss: Some(1460),
+            window_scale: Some(7),
+            sack_permitted: true,
+            timestamps: Some(Timestamps { value: 1, echo: 0 }),
+            fast_open: FastOpenCookie::new(&[9; 16]),
+            ..TcpOptions::default()
+        };
+        let bytes = emitted(&full);
+        assert_eq!((bytes.len(), &bytes[20..22], &bytes[38..]), (40, &[34, 18][..], &[1, 1][..]));
+        assert_eq!(TcpOptions::parse(&bytes), Ok(full));
+    }
+
+    #[test]
+    fn rfc_7413_4_1_1_a_cookie_of_a_wrong_length_is_ignored() {
+        for bytes in [&[34, 3, 9][..], &[34, 4, 9, 9], &[34, 7, 1, 2, 3, 4, 5]] {
+            assert_eq!(TcpOptions::parse(bytes), Ok(TcpOptions::default()), "{bytes:?}");
+        }
     }
 
     #[test]

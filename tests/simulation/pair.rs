@@ -62,7 +62,12 @@ impl Pair {
     #[track_caller]
     pub(crate) fn establish_in(mut world: World, v6: bool, options: &SocketOptions) -> Pair {
         let remote = SocketAddr::new(address(SERVER, v6), PORT);
-        let listening = ListenOptions { backlog: 10, socket: Some(options.clone()), max_connections: None };
+        let listening = ListenOptions {
+            backlog: 10,
+            socket: Some(options.clone()),
+            max_connections: None,
+            ..Default::default()
+        };
         let listener = world.host_mut(SERVER).stack_mut().listen(remote, listening).unwrap();
         let now = world.now();
         let client =

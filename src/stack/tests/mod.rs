@@ -4,6 +4,7 @@ mod any;
 mod connections;
 mod cookies;
 mod events;
+mod fast_open;
 mod fragments;
 mod handshakes;
 mod hostile;

@@ -82,6 +82,48 @@ fn rfc_6191_a_newer_syn_takes_over_with_sequence_numbers_above_the_old() {
 }
 
 #[test]
+fn rfc_1122_4_2_2_13_a_syn_that_was_an_old_duplicate_after_all_leaves_time_wait_as_it_was() {
+    let (mut host, listener) = host();
+    let peer = at("10.0.0.2", 5_000);
+    let (theirs, ours) = waiting(&mut host, listener, peer);
+    host.wait(Duration::from_secs(10));
+    host.receive(&tcp(peer, at(LOCAL, 80), header(theirs + 500, 0, TcpFlags::SYN), b""));
+    host.output_segment();
+    assert_eq!(host.stack.time_wait.len(), 0);
+    host.receive(&tcp(peer, at(LOCAL, 80), header(theirs + 501, 0, TcpFlags::RST), b""));
+    assert_eq!((host.stack.time_wait.len(), host.stack.half_open_connections()), (1, 0));
+    // It still answers for the old connection, for as long as from the beginning.
+    host.wait(Duration::from_secs(59));
+    host.receive(&tcp(peer, at(LOCAL, 80), header(theirs - 1, ours, TcpFlags::FIN | TcpFlags::ACK), b""));
+    assert_eq!(host.output_segment().seq, SeqNumber(ours));
+    assert_eq!(host.stack.counters().stack.time_wait, 1);
+}
+
+#[test]
+fn rfc_6191_2_a_handshake_that_is_completed_ends_time_wait_for_good() {
+    let (mut host, listener) = host();
+    let peer = at("10.0.0.2", 5_000);
+    let (theirs, _) = waiting(&mut host, listener, peer);
+    host.receive(&tcp(peer, at(LOCAL, 80), header(theirs + 500, 0, TcpFlags::SYN), b""));
+    let ours = (host.output_segment().seq + 1).0;
+    host.receive(&tcp(peer, at(LOCAL, 80), header(theirs + 501, ours, TcpFlags::ACK), b""));
+    host.receive(&tcp(peer, at(LOCAL, 80), header(theirs + 501, 0, TcpFlags::RST), b""));
+    assert_eq!(host.stack.time_wait.len(), 0);
+}
+
+#[test]
+fn rfc_6191_2_without_timestamps_of_ours_those_of_a_syn_prove_nothing() {
+    let mut host = Host::with(1, |config| config.tcp.timestamps = false);
+    let listener = host.stack.listen(at(LOCAL, 80), ListenOptions::default()).unwrap();
+    let peer = at("10.0.0.2", 5_000);
+    let (theirs, _) = waiting(&mut host, listener, peer);
+    let mut syn = header(theirs - 500, 0, TcpFlags::SYN);
+    syn.options.timestamps = Some(crate::wire::Timestamps { value: 1, echo: 0 });
+    host.receive(&tcp(peer, at(LOCAL, 80), syn, b""));
+    assert_eq!(host.output_segment().flags, TcpFlags::ACK);
+}
+
+#[test]
 fn a_newer_syn_when_nobody_listens_any_more_is_reset() {
     let (mut host, listener) = host();
     let peer = at("10.0.0.2", 5_000);

@@ -8,6 +8,7 @@ mod acceptability;
 mod acknowledging;
 mod closing;
 mod ecn;
+mod fast_open;
 mod giving_up;
 mod half_close;
 mod opening;
