@@ -48,7 +48,9 @@ impl PendingFastOpens {
 
     /// Whether one more may wait.
     fn have_room(&mut self, now: Instant) -> bool {
-        while self.reset.pop_front_if(|until| *until <= now).is_some() {}
+        while self.reset.front().is_some_and(|until| *until <= now) {
+            self.reset.pop_front();
+        }
         self.waiting + self.reset.len() < self.limit
     }
 

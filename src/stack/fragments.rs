@@ -31,6 +31,8 @@ pub(super) enum Outcome {
     Malformed,
     /// It overlaps another one, or belongs to a datagram of which some did.
     Overlap,
+    /// Its datagram is in more pieces than any path makes of one.
+    TooMany,
 }
 
 /// Datagrams in the making, the oldest first.
@@ -59,7 +61,7 @@ struct Partial {
     /// Length of the payload, once the last fragment is here.
     total: Option<usize>,
     ecn: Option<Ecn>,
-    /// Fragments overlapped: nothing is kept, nothing will be.
+    /// Fragments overlapped, or were too many: nothing is kept, nothing will be.
     spoilt: bool,
 }
 
@@ -104,9 +106,9 @@ impl Fragments {
         let verdict = partial.check(ip, fragment, end, &packet[ip.payload..ip.end]);
         match verdict {
             Verdict::Duplicate => return (0, Outcome::Kept),
-            Verdict::Overlap => {
+            Verdict::Spoils(outcome) => {
                 self.bytes -= partial.spoil();
-                return (0, Outcome::Overlap);
+                return (0, outcome);
             }
             Verdict::Fits(place) => {
                 let mut copy = pool.take(ip.end);
@@ -181,7 +183,8 @@ enum Verdict {
     /// Its place among them.
     Fits(usize),
     Duplicate,
-    Overlap,
+    /// The whole datagram goes.
+    Spoils(Outcome),
 }
 
 impl Partial {
@@ -202,10 +205,12 @@ impl Partial {
             None => !fragment.more && end < last,
         };
         let overlaps = before > fragment.offset || end > behind;
-        let full = self.pieces.len() >= MAX_PIECES;
         let ecn = self.ecn.map_or(Some(ip.ecn), |ecn| merged(ecn, ip.ecn));
-        if self.spoilt || overlaps || contradicts || full || ecn.is_none() {
-            return Verdict::Overlap;
+        if self.spoilt || overlaps || contradicts || ecn.is_none() {
+            return Verdict::Spoils(Outcome::Overlap);
+        }
+        if self.pieces.len() >= MAX_PIECES {
+            return Verdict::Spoils(Outcome::TooMany);
         }
         self.ecn = ecn;
         if !fragment.more {

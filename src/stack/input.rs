@@ -124,6 +124,7 @@ impl Stack {
             Outcome::Kept => {}
             Outcome::Malformed => counters.fragments_malformed += 1,
             Outcome::Overlap => counters.fragments_overlapping += 1,
+            Outcome::TooMany => counters.fragments_too_many += 1,
             Outcome::Complete(mut whole) => {
                 counters.reassembled += 1;
                 // Who vouches for a fragment's checksum vouches for no sum over all of them.

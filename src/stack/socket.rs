@@ -39,6 +39,7 @@ impl Entry {
 
 /// The kinds of sockets. Connections are by far the most, and lie in the table itself: a box would cost every packet a
 /// cache line.
+#[expect(clippy::large_enum_variant, reason = "a box would cost every packet a cache line")]
 pub(super) enum Socket {
     Tcp(TcpSocket),
     Listener(Box<Listener>),

@@ -200,9 +200,11 @@ impl Connection {
         let left = if self.sack { newly } else { octets.saturating_sub(seen) };
         let recovering = !outgoing.recovery.is_open();
         let partial = outgoing.recovery.on_progress(ack, segments);
+        let mut recovered = false;
         if recovering && !partial {
             self.reordering.on_recovery_end();
             congestion.on_recovery_end();
+            recovered = true;
         }
         if partial && !self.sack && outgoing.recovery.is_fast() {
             // RFC 6582 3.2 step 3: what follows a partial acknowledgment is lost as well.
@@ -217,6 +219,8 @@ impl Connection {
         let found = self.look_for_losses(cx, arrival.meta.received_at, left);
         self.regulate_recovery(left, self.sack && !found);
         if !self.active.outgoing.as_ref().is_some_and(|outgoing| outgoing.recovery.is_fast()) {
+            let validated = self.validate_window(cx);
+            let limited = limited || (validated && !self.echoes_mark(arrival.header));
             let srtt = self.rtt.srtt().unwrap_or_default();
             let ack = Ack {
                 now: cx.now,
@@ -229,6 +233,9 @@ impl Connection {
                 snd_nxt: self.snd_nxt,
             };
             self.congestion.on_ack(&ack);
+        }
+        if recovered {
+            self.leave_recovered_window();
         }
         self.take_delivery(arrival.meta.received_at);
         self.note_room();

@@ -37,12 +37,28 @@ pub enum EcnMode {
     Always,
 }
 
+/// What a congestion window is worth that was not used for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum AfterIdle {
+    /// Nothing, after more than a retransmission time-out of silence: sending begins with the initial window again
+    /// (RFC 5681 4.1), since nobody knows what has become of the path.
+    #[default]
+    Restart,
+    /// For five minutes as much as before, and half of that after each five minutes more (RFC 7661): for applications
+    /// that send now much, now little, on long connections. The window grows once half of it is used, and after a loss only
+    /// what was used counts. The first burst after a pause is as large as the window, unless sending is paced. With BBR,
+    /// which knows the rate of the path, this is the same as `Restart`.
+    Validate,
+}
+
 /// Parameters of all connections of a stack. The defaults are what deployed stacks do.
 ///
 /// ```
-/// use longwire::tcp::{Algorithm, Config, EcnMode};
+/// use longwire::tcp::{AfterIdle, Algorithm, Config, EcnMode};
 /// let config = Config { congestion: Algorithm::NewReno, ecn: EcnMode::Always, ..Config::default() };
 /// assert_eq!(config.time_wait(), 2 * config.msl);
+/// let bursty = Config { after_idle: AfterIdle::Validate, pacing: true, ..Config::default() };
+/// assert_ne!(bursty.after_idle, config.after_idle);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -62,6 +78,8 @@ pub struct Config {
     pub congestion: Algorithm,
     /// Whether data leaves in bursts of at most a millisecond, spread over the round-trip. Off by default.
     pub pacing: bool,
+    /// What a window is worth that was not used for a while.
+    pub after_idle: AfterIdle,
     /// Explicit congestion notification.
     pub ecn: EcnMode,
     /// How long an acknowledgment may wait for company (RFC 9293 3.8.6.3 allows 500 ms).
@@ -88,6 +106,7 @@ impl Default for Config {
             initial_window: 10,
             congestion: Algorithm::default(),
             pacing: false,
+            after_idle: AfterIdle::default(),
             ecn: EcnMode::default(),
             delayed_ack: Duration::from_millis(40),
             syn_retries: 6,

@@ -12,6 +12,7 @@ use super::right_sizing::RightSizing;
 use super::rtt::RttEstimator;
 use super::timers::{Deadline, Timers};
 use super::totals::Totals;
+use super::validation::Validation;
 use super::window::ReceiveWindow;
 use super::{
     Context, Error, Events, PathState, SocketOptions, State, TcpInfo, TimeWait, TimerInfo, TimerKind,
@@ -101,12 +102,16 @@ pub struct Connection {
     pub(super) read_shut: bool,
     /// A `write` found no room.
     pub(super) write_blocked: bool,
+    /// Data that came with the first SYN was taken, by us or the peer (RFC 7413).
+    pub(super) fast_opened: bool,
 
     pub(super) rtt: RttEstimator,
     pub(super) reordering: Reordering,
     pub(super) congestion: Controller,
     pub(super) ecn: EcnState,
     pub(super) paced: bool,
+    /// How much of the window is used, if that is to be known (RFC 7661).
+    pub(super) validation: Option<Box<Validation>>,
     pub(super) keep_alive_at: Deadline,
     pub(super) keep_alive_probes: u8,
     pub(super) totals: Totals,
@@ -223,7 +228,7 @@ impl Connection {
             sack: self.sack,
             window_scale: self.window_scaling.then_some((WINDOW_SHIFT, self.snd_shift)),
             ecn: self.ecn.enabled,
-            fast_open: self.totals.fast_open,
+            fast_open: self.fast_opened,
             delivery_rate: self.delivery_rate(),
             pacing_rate: self.pacing_rate(),
             bytes_acked: self.totals.bytes_acked,

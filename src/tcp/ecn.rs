@@ -83,7 +83,7 @@ impl Connection {
             return;
         }
         cx.counters.ecn_reductions += 1;
-        let in_flight = self.in_flight().min(self.congestion.cwnd());
+        let in_flight = self.leave_used_window(cx, self.in_flight().min(self.congestion.cwnd()));
         self.congestion.on_mark(cx.now, in_flight, u32::from(self.snd_mss));
         self.active.cwnd_limited_at = None;
         self.active.marked_until = Some(self.snd_nxt);

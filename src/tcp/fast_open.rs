@@ -36,6 +36,15 @@ impl Default for FastOpenAttempt {
 }
 
 /// What an attempt has shown of the server and the path to it.
+///
+/// ```
+/// use longwire::tcp::{FastOpenAttempt, FastOpenReport};
+/// use longwire::wire::FastOpenCookie;
+/// let report = FastOpenReport { cookie: FastOpenCookie::new(&[7; 8]), peer_mss: 1_460, refused: false };
+/// let cookie = report.cookie.expect("it came with the SYN-ACK");
+/// let next = FastOpenAttempt { cookie, peer_mss: Some(report.peer_mss) };
+/// assert!(!next.cookie.is_request(), "data goes with the next SYN");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FastOpenReport {
     /// The cookie that came with the SYN-ACK.
@@ -99,7 +108,7 @@ impl Connection {
         connection.max_snd_wnd = connection.snd_wnd;
         connection.start_congestion_control(cx, false);
         connection.active.fast_open = Some(Box::new(FastOpen::Passive { irs: half.irs, grant }));
-        connection.totals.fast_open = !payload.is_empty();
+        connection.fast_opened = !payload.is_empty();
         connection.active.due.syn = true;
         connection.active.events.writable = true;
         let seq = header.seq + 1;
@@ -185,7 +194,7 @@ impl Connection {
                 outgoing.queue.discard(taken as usize);
             }
             self.totals.bytes_acked += u64::from(taken);
-            self.totals.fast_open = true;
+            self.fast_opened = true;
         }
         if carried > 0 {
             let counter = if taken > 0 {

@@ -87,6 +87,7 @@ impl Connection {
         let mss = u32::from(self.snd_mss);
         let flight = self.in_flight() + delivered;
         self.prepare_undo(false);
+        let in_flight = self.leave_used_window(cx, in_flight);
         let Some(active) = self.active.existing() else { return };
         let Some(outgoing) = &mut active.outgoing else { return };
         // RecoverFS (RFC 9937 6.1): without what had left the network before.
@@ -183,7 +184,7 @@ impl Connection {
         };
         if self.active.existing().is_some_and(|active| active.tail_probe.on_ack(&answer)) {
             cx.counters.tail_probe_repairs += 1;
-            let in_flight = self.in_flight().min(self.congestion.cwnd());
+            let in_flight = self.leave_used_window(cx, self.in_flight().min(self.congestion.cwnd()));
             self.congestion.on_mark(cx.now, in_flight, u32::from(self.snd_mss));
             self.active.cwnd_limited_at = None;
         }

@@ -106,9 +106,10 @@ mod timeouts;
 mod timers;
 mod totals;
 mod user;
+mod validation;
 mod window;
 
-pub use config::{Algorithm, Config, EcnMode, KeepAlive, SocketOptions};
+pub use config::{AfterIdle, Algorithm, Config, EcnMode, KeepAlive, SocketOptions};
 pub use connection::Connection;
 pub use cookie::CookieEnds;
 pub use counters::Counters;

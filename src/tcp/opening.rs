@@ -84,11 +84,13 @@ impl Connection {
             orphan: false,
             read_shut: false,
             write_blocked: false,
+            fast_opened: false,
             rtt: RttEstimator::default(),
             reordering: Reordering::default(),
             congestion: Controller::opening(u32::from(open.mss)),
             ecn: EcnState::default(),
             paced: cx.config.pacing,
+            validation: None,
             keep_alive_at: Deadline::NEVER,
             keep_alive_probes: 0,
             totals: Totals::default(),
@@ -150,5 +152,6 @@ impl Connection {
                 seed: u64::from(self.snd_una.0),
             },
         );
+        self.start_validation(cx);
     }
 }

@@ -31,6 +31,7 @@ impl Connection {
     /// Sends what may be sent now.
     pub fn poll_transmit(&mut self, cx: &mut Context<'_>, sink: &mut dyn SegmentSink) -> Transmit {
         self.forget_path_limit(cx.now);
+        self.age_window(cx);
         self.restart_after_idle(cx);
         if let Some(active) = self.active.existing() {
             active.timers.pace.take_due(cx.now);
@@ -227,7 +228,7 @@ impl Connection {
             return;
         }
         self.announce_flight(cx.now);
-        if cx.now - self.active.sent_at > self.rto(cx) {
+        if self.validation.is_none() && cx.now - self.active.sent_at > self.rto(cx) {
             let window = initial_window(cx.config.initial_window, u32::from(self.snd_mss), false);
             self.congestion.on_restart(window);
         }

@@ -32,6 +32,9 @@ impl Connection {
     /// Octets from `seq` on go out again.
     pub(super) fn note_retransmission(&mut self, seq: SeqNumber, octets: u32, tsval: Option<u32>) {
         let recovering = self.active.outgoing.as_ref().is_some_and(|outgoing| !outgoing.recovery.is_open());
+        if recovering {
+            self.count_resent(octets);
+        }
         if let Some(undo) = self.active.undo.as_mut().filter(|_| recovering) {
             undo.on_retransmission(seq, octets, tsval);
         }

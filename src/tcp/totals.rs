@@ -8,8 +8,6 @@ pub(super) struct Totals {
     pub(super) segments_in: u32,
     pub(super) segments_out: u32,
     pub(super) retransmissions: u32,
-    /// Data that came with the first SYN was taken, by us or the peer (RFC 7413).
-    pub(super) fast_open: bool,
     /// The last delivery rate of what was sent before: the measuring itself ends with the flight. Four bytes are exact
     /// enough for something to be looked at.
     pub(super) delivery_rate: f32,

@@ -7,6 +7,7 @@
 //! A failing world leaves its trace in the target directory, and the message says where.
 #![cfg(feature = "device")]
 
+mod idle;
 mod named;
 mod pair;
 mod properties;

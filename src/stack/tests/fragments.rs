@@ -227,6 +227,11 @@ fn and_in_fragments() {
     let offsets: Vec<_> = (0..=251).map(|n| n * 8).collect();
     receiver.receive(&cut(&whole, 9, &offsets));
     assert_eq!((receiver.take(), receiver.ip().reassembled), (None, 0), "251 of eight bytes");
+    assert_eq!(
+        (receiver.ip().fragments_too_many, receiver.ip().fragments_overlapping),
+        (1, 122),
+        "128 and one fit"
+    );
 }
 
 #[test]

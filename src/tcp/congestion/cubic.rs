@@ -1,7 +1,7 @@
 //! CUBIC (RFC 9438), in bytes.
 
 use super::hystart::{HyStart, Pace};
-use super::{Ack, CongestionControl, slow_start};
+use super::{Ack, CongestionControl, halve_unused, slow_start};
 use crate::time::{Duration, Instant};
 
 /// How fast the window grows, in segments per second cubed (RFC 9438 5.1).
@@ -185,6 +185,11 @@ impl CongestionControl for Cubic {
 
     fn on_rest(&mut self) {
         self.growth = None;
+    }
+
+    fn on_disuse(&mut self, least: u32) {
+        (self.ssthresh, self.cwnd) = halve_unused(self.cwnd, self.ssthresh, least);
+        self.on_restart(self.cwnd);
     }
 }
 

@@ -83,6 +83,10 @@ pub(super) trait CongestionControl {
     /// Sending resumes after more than a retransmission time-out of silence (RFC 5681 4.1).
     fn on_restart(&mut self, initial_window: u32);
 
+    /// Less than half of the window was used for minutes (RFC 7661 4.4.3): half of it is left, `least` at least, and it is
+    /// found again in slow start.
+    fn on_disuse(&mut self, _least: u32) {}
+
     /// A router has marked a packet, or a tail loss probe has repaired a loss: congestion without a recovery.
     fn on_mark(&mut self, _now: Instant, in_flight: u32, mss: u32) {
         self.on_loss(in_flight, mss);
@@ -212,6 +216,11 @@ fn slow_start(cwnd: &mut u32, ssthresh: u32, bytes: u32) -> u32 {
     let grow = bytes.min(ssthresh.saturating_sub(*cwnd));
     *cwnd = cwnd.saturating_add(grow);
     bytes - grow
+}
+
+/// ssthresh and cwnd after the non-validated period (RFC 7661 4.4.3).
+fn halve_unused(cwnd: u32, ssthresh: u32, least: u32) -> (u32, u32) {
+    (ssthresh.max(cwnd - cwnd / 4), (cwnd / 2).max(least).min(cwnd))
 }
 
 /// IW = min(n · SMSS, max(2 · SMSS, 14600)) for n = 10 (RFC 6928 2), one segment after a lost SYN (RFC 5681 3.1).

@@ -1,6 +1,6 @@
 //! Slow start and congestion avoidance (RFC 5681), in bytes.
 
-use super::{Ack, CongestionControl, slow_start};
+use super::{Ack, CongestionControl, halve_unused, slow_start};
 
 /// NewReno. Recovery itself (RFC 6582, RFC 6675) is not here: it is the same for every controller.
 #[derive(Clone, Debug)]
@@ -58,6 +58,10 @@ impl CongestionControl for NewReno {
 
     fn on_restart(&mut self, initial_window: u32) {
         self.cwnd = self.cwnd.min(initial_window);
+    }
+
+    fn on_disuse(&mut self, least: u32) {
+        (self.ssthresh, self.cwnd) = halve_unused(self.cwnd, self.ssthresh, least);
     }
 }
 

@@ -15,6 +15,18 @@ fn warmed_up(mut rig: Rig) -> (Rig, u32) {
     (rig, 1 + 16 * MSS)
 }
 
+/// The peer is in its first windows, and needs every acknowledgment to open them (RFC 5681 3.1).
+#[test]
+fn rfc_5681_3_1_the_first_segments_are_acknowledged_one_by_one() {
+    let mut rig = Rig::established();
+    for i in 0..16 {
+        rig.send(ack(1 + i, 1), b"x");
+        rig.recv_ack(2 + i);
+    }
+    rig.send(ack(17, 1), b"x");
+    rig.recv_nothing();
+}
+
 #[test]
 fn rfc_9293_3_8_6_3_the_delay_counts_from_the_first_unacknowledged_byte() {
     let (mut rig, seq) = warmed_up(Rig::established());

@@ -69,3 +69,14 @@ fn it_is_off_by_default() {
     rig.write(50_000);
     assert_eq!(bytes(&mut rig), 10_000);
 }
+
+/// draft-ietf-ccwg-bbr-06 5.6.2.
+#[test]
+fn bbr_paces_whatever_the_option_says() {
+    let config = Config { pacing: false, congestion: Algorithm::Bbr, ..config() };
+    let mut rig = Rig::connecting_with(SocketOptions::default(), config);
+    rig.recv();
+    rig.advance(ms(10));
+    rig.send(segment(0, 1, SYN | ACK), b"");
+    assert!(rig.info().pacing_rate.is_some());
+}

@@ -23,6 +23,7 @@ mod retransmitting;
 mod sending;
 mod spurious;
 mod timing;
+mod validation;
 mod windows;
 mod writing;
 
