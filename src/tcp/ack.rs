@@ -23,9 +23,12 @@ impl Connection {
         } else if self.is_unconfirmed() {
             self.confirm(cx, arrival)?;
         }
-        // RFC 5961 5.2: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT
-        if segment.ack.gt(self.snd_nxt) || segment.ack.lt(self.snd_una - self.max_snd_wnd) {
+        if segment.ack.gt(self.snd_nxt) || segment.ack.lt(self.oldest_ack()) {
             cx.counters.bad_ack += 1;
+            // Whoever has sent this knows less of the connection than its peer: what it repeats is not reported.
+            if let Some(active) = self.active.existing() {
+                active.duplicate = None;
+            }
             // Nobody said at once: an honest peer's next segment, or its retransmission, draws the same answer.
             if self.may_challenge(cx) {
                 self.delay_ack(cx.now, cx.config.delayed_ack);
@@ -38,6 +41,13 @@ impl Connection {
             self.take_old_ack(cx, arrival);
         }
         self.advance_close(cx)
+    }
+
+    /// The least SEG.ACK that may be an honest one: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT (RFC 5961 5.2). What lies
+    /// before our first octet was never sent, and nobody can have received it: who guesses it is given no window to hit.
+    fn oldest_ack(&self) -> SeqNumber {
+        let acknowledged = self.totals.bytes_acked + u64::from(self.fin_acknowledged());
+        self.snd_una - u32::try_from(acknowledged).unwrap_or(u32::MAX).min(self.max_snd_wnd)
     }
 
     /// SYN-RECEIVED: the peer acknowledges our SYN, or what it acknowledges is not ours.
@@ -129,9 +139,10 @@ impl Connection {
     }
 
     /// RFC 9293 3.10.7.4: only a newer segment may change the window. SND.WL2 is not kept: it never exceeds SND.UNA, and
-    /// SEG.ACK has just been found to be no less than that.
+    /// SEG.ACK has just been found to be no less than that. One that acknowledges more than any before is newer whatever
+    /// its SEG.SEQ: without its window, the old one would reach further than the peer ever said (found by simulation).
     fn update_send_window(&mut self, segment: &TcpHeader) {
-        if self.snd_wl1.le(segment.seq) {
+        if self.snd_wl1.le(segment.seq) || segment.ack.gt(self.snd_una) {
             self.set_send_window(segment);
         }
     }

@@ -57,7 +57,12 @@ impl Connection {
     fn deliver(&mut self, cx: &mut Context<'_>, arrival: &mut Arrival<'_>) -> bool {
         let begin = self.rcv_nxt;
         self.rcv_nxt += arrival.payload.len() as u32;
-        let incoming = self.active.incoming.get_or_insert_default();
+        let active = &mut *self.active;
+        let incoming = active.incoming.get_or_insert_default();
+        // Its end may have come before (RFC 2883 4); what its beginning repeats is known already, and goes first.
+        if self.sack && active.duplicate.is_none() {
+            active.duplicate = incoming.reassembly.held(begin, self.rcv_nxt);
+        }
         incoming.queue.push(cx.pool, arrival.payload);
         let waited = !incoming.reassembly.is_empty() || incoming.fin.is_some();
         while let Some(mut chunk) = incoming.reassembly.take_next(self.rcv_nxt) {

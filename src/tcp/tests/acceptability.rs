@@ -113,3 +113,38 @@ fn rfc_9293_3_10_7_4_the_text_of_an_old_acknowledgment_is_still_taken() {
     assert_eq!(rig.read().unwrap(), b"ab");
     assert_eq!(rig.info().in_flight, 0);
 }
+
+/// Nobody has received what was never sent: the window below SND.UNA ends at our first octet. Else a stranger who guesses
+/// needs one segment for a whole window of acknowledgment numbers (found beside Linux).
+#[test]
+fn rfc_5961_5_2_an_acknowledgment_from_before_our_first_octet_is_dropped_with_its_text() {
+    let mut rig = open();
+    rig.write(10);
+    rig.recv();
+    rig.send(ack(1, 11), b"a");
+    rig.recv_ack(2);
+    for never_sent in [0, u32::MAX, 0u32.wrapping_sub(50_000)] {
+        let before = rig.counters.bad_ack;
+        rig.send(ack(2, never_sent), b"b");
+        assert_eq!(rig.counters.bad_ack, before + 1, "{never_sent}");
+    }
+    rig.send(ack(2, 1), b"b");
+    assert_eq!(rig.read().unwrap(), b"ab", "our first octet is as old as an honest one gets");
+}
+
+/// Once more than a window has been acknowledged, the window is what counts (RFC 5961 5.2).
+#[test]
+fn rfc_5961_5_2_later_on_the_window_is_what_counts() {
+    let mut rig = open();
+    for round in 0..80 {
+        rig.write(1_000);
+        rig.sent.clear();
+        rig.send(ack(1, 1 + 1_000 * (round + 1)), b"");
+    }
+    rig.sent.clear();
+    rig.send(ack(1, 80_001 - 60_000), b"a");
+    rig.recv_ack(2);
+    rig.send(ack(2, 80_000 - 60_000), b"b");
+    assert_eq!(rig.read().unwrap(), b"a");
+    assert_eq!(rig.counters.bad_ack, 1);
+}

@@ -80,6 +80,31 @@ fn rfc_2883_4_a_duplicate_is_reported_once() {
 }
 
 #[test]
+fn rfc_2883_4_2_what_fills_a_gap_and_goes_on_into_what_was_there_is_reported() {
+    let mut rig = Rig::established_with_sack();
+    rig.send(ack(4, 1), b"def");
+    rig.recv_ack(1);
+    rig.send(ack(1, 1), b"abcdefgh");
+    assert_eq!(rig.recv_ack(9).sack(), [(4, 7)]);
+    rig.send(ack(11, 1), b"kl");
+    rig.recv_ack(9);
+    rig.send(ack(7, 1), b"ghijk");
+    assert_eq!(rig.recv_ack(13).sack(), [(7, 9)], "of two, the one below the acknowledgment before");
+}
+
+/// RFC 5961 5.2 discards the segment: a stranger's guess must not have us tell the peer of a duplicate that undoes what
+/// it knows of its losses.
+#[test]
+fn rfc_5961_5_2_what_is_discarded_is_reported_by_no_block() {
+    let mut rig = Rig::established_with_sack();
+    rig.send(ack(1, 1), b"abcdef");
+    rig.recv_ack(7);
+    rig.send(ack(3, 5_000), b"cdefg");
+    rig.advance(ms(100));
+    assert!(rig.recv_ack(7).sack().is_empty());
+}
+
+#[test]
 fn overlap_is_cut_and_bytes_accepted_first_win() {
     let mut rig = Rig::established();
     rig.send(ack(1, 1), b"abcd");

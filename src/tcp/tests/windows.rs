@@ -139,6 +139,21 @@ fn rfc_9293_3_10_7_4_an_older_segment_does_not_change_the_window() {
     assert_eq!(rig.info().snd_wnd, 6_000);
 }
 
+/// A segment sent again carries what the peer knows now: who takes its acknowledgment and not its window goes on with a
+/// window that reaches further than the peer ever said.
+#[test]
+fn rfc_9293_3_10_7_4_what_acknowledges_more_is_newer_whatever_its_number() {
+    let mut rig = Rig::established();
+    rig.send(window(ack(1, 1), 2_000), b"ab");
+    rig.send(window(ack(3, 1), 2_000), b"");
+    rig.write(5_000);
+    rig.sent.clear();
+    rig.send(window(ack(1, 2_001), 500), b"ab"); // SEG.SEQ below SND.WL1
+    assert_eq!((rig.info().in_flight, rig.info().snd_wnd), (0, 500));
+    let sent: usize = rig.sent.iter().map(|seen| seen.payload.len()).sum();
+    assert!(sent <= 500, "{sent} bytes into a window of 500");
+}
+
 #[test]
 fn rfc_1122_4_2_3_4_half_of_the_largest_window_is_worth_a_segment() {
     let mut rig = Rig::connecting(SocketOptions { nodelay: true, ..SocketOptions::default() });
