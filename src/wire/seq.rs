@@ -93,6 +93,8 @@ impl fmt::Debug for SeqNumber {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -103,5 +105,29 @@ mod tests {
         assert_eq!(before.max(after), after);
         assert_eq!(before.min(after), before);
         assert_eq!(before.distance(after), -10);
+    }
+
+    proptest! {
+        /// Within half of the space, sequence numbers are what plain numbers are that count on.
+        #[test]
+        fn arithmetic_is_that_of_numbers_without_a_wrap(
+            begin in any::<u32>(),
+            one in 0..1u32 << 31,
+            other in 0..1u32 << 31,
+        ) {
+            let (a, b) = (SeqNumber(begin) + one, SeqNumber(begin) + other);
+            prop_assert_eq!(
+                (a.lt(b), a.le(b), a.gt(b), a.ge(b)),
+                (one < other, one <= other, one > other, one >= other)
+            );
+            prop_assert_eq!(a.max(b), SeqNumber(begin) + one.max(other));
+            prop_assert_eq!(a.min(b), SeqNumber(begin) + one.min(other));
+            prop_assert_eq!(i64::from(a.distance(b)), i64::from(one) - i64::from(other));
+            prop_assert_eq!(a - SeqNumber(begin), one);
+            prop_assert_eq!(a - one, SeqNumber(begin));
+            let mut moved = SeqNumber(begin);
+            moved += other;
+            prop_assert_eq!(moved, b);
+        }
     }
 }

@@ -1,3 +1,5 @@
+mod model;
+
 use super::*;
 use crate::tcp::recovery::delivery::Snapshot;
 use crate::tcp::recovery::rack::Newest;
