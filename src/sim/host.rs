@@ -148,6 +148,11 @@ impl Host {
         self.config.stack.mtu
     }
 
+    /// Whether its device takes packets from the stack that never get to a link.
+    pub(super) fn loses_packets(&self) -> bool {
+        self.config.refuse_chance > 0.0
+    }
+
     pub(super) fn owns(&self, address: std::net::IpAddr) -> bool {
         self.config.stack.addresses.iter().any(|cidr| cidr.address == address)
     }

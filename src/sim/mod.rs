@@ -5,6 +5,9 @@
 //! one seed: the same seed gives the same packets at the same times, which the hash of its [`Trace`] shows. A
 //! [`Scenario`] draws a whole world from a seed and says whether everything in it went as TCP promises.
 //!
+//! Beside what applications notice and what a stack knows of itself, every world is judged from outside: no host may send
+//! what an observer of the wires could hold against it (see `audit.rs`).
+//!
 //! What a failing world prints is the seed and where it noticed; `LONGWIRE_SIM_SEEDS` and `LONGWIRE_SIM_TRACE` replay
 //! it (see `tests/simulation.rs`).
 //!
@@ -17,10 +20,12 @@
 //! ```
 
 mod apps;
+mod audit;
 mod failure;
 mod hop;
 mod host;
 mod merge;
+mod middlebox;
 mod pattern;
 mod scenario;
 mod script;
@@ -30,6 +35,7 @@ mod world;
 pub use apps::{Endpoint, Outcome, Turn};
 pub use failure::Failure;
 pub use host::{Host, HostConfig, Plan, Service};
+pub use middlebox::Middlebox;
 pub use pattern::Pattern;
 pub use scenario::{Disturbance, Flow, Report, Scenario, Side};
 pub use script::{Ending, Habit, Pace, Script, Stream};

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use super::apps::Endpoint;
 use super::host::{Host, HostConfig, Plan, Service};
 use super::script::{Ending, Habit, Pace, Script, Stream};
-use super::{Failure, HostId, Pattern, Pause, Trace, World};
+use super::{Failure, HostId, Middlebox, Pattern, Pause, Trace, World};
 use crate::device::{Chance, LinkConfig};
 use crate::stack::{self, Cidr, Duration, Instant, KeepAlive, ListenOptions, SocketOptions};
 
@@ -107,6 +107,8 @@ pub struct Scenario {
     pub links: [LinkConfig; 2],
     /// The largest packet, in bytes, that a router on either way carries, if there is one. It says what it drops.
     pub hops: [Option<usize>; 2],
+    /// A box on the way from host 0 to host 1, and one on the way back.
+    pub middleboxes: [Middlebox; 2],
     /// Connections.
     pub flows: Vec<Flow>,
     /// When the world begins.
@@ -145,6 +147,7 @@ impl Scenario {
             host.refuse_chance = 0.0;
         }
         self.hops = [None; 2];
+        self.middleboxes = Default::default();
         self.disturbances.clear();
         self
     }
@@ -177,6 +180,9 @@ impl Scenario {
             if let Some(mtu) = *hop {
                 world.set_hop(from, 1 - from, mtu, true);
             }
+        }
+        for (from, middlebox) in self.middleboxes.iter().enumerate() {
+            world.set_middlebox(from, 1 - from, middlebox.clone());
         }
         for (index, flow) in self.flows.iter().enumerate() {
             self.add_flow(world, index, flow)?;

@@ -8,10 +8,12 @@ use std::panic::{self, AssertUnwindSafe};
 
 use fastrand::Rng;
 
-use super::Failure;
+use super::audit::Audit;
 use super::hop::{Hop, packet_too_big};
 use super::host::{Host, HostConfig};
+use super::middlebox::BoxAtWork;
 use super::trace::{Step, Trace};
+use super::{Failure, Middlebox};
 use crate::device::{Link, LinkConfig};
 use crate::stack::{Chunk, Duration, Instant};
 
@@ -41,6 +43,7 @@ struct Path {
     to: HostId,
     link: Link,
     hop: Option<Hop>,
+    middlebox: Option<BoxAtWork>,
 }
 
 /// Why [`World::run`] came back.
@@ -110,6 +113,7 @@ pub struct World {
     hosts: Vec<Host>,
     paths: Vec<Path>,
     rule: Option<Box<Rule>>,
+    audit: Audit,
     trace: Trace,
     steps_at_now: u32,
     arrived: Vec<Chunk>,
@@ -131,6 +135,7 @@ impl World {
             hosts: Vec::new(),
             paths: Vec::new(),
             rule: None,
+            audit: Audit::default(),
             trace,
             steps_at_now: 0,
             arrived: Vec::new(),
@@ -149,7 +154,7 @@ impl World {
     pub fn link(&mut self, a: HostId, b: HostId, there: &LinkConfig, back: &LinkConfig) {
         for (from, to, config) in [(a, b, there), (b, a, back)] {
             let link = Link::new(LinkConfig { seed: self.rng.u64(..), ..*config });
-            self.paths.push(Path { from, to, link, hop: None });
+            self.paths.push(Path { from, to, link, hop: None, middlebox: None });
         }
     }
 
@@ -175,6 +180,15 @@ impl World {
     pub fn set_hop(&mut self, from: HostId, to: HostId, mtu: usize, tells: bool) {
         for path in self.paths.iter_mut().filter(|path| path.from == from && path.to == to) {
             path.hop = Some(Hop { mtu, tells });
+        }
+    }
+
+    /// Puts a box on the way from one host to another that changes packets or takes some away. What is random in it
+    /// follows from the world's seed.
+    pub fn set_middlebox(&mut self, from: HostId, to: HostId, middlebox: Middlebox) {
+        let at_work = BoxAtWork::new(middlebox, self.seed ^ (1 + from as u64), self.now);
+        if let Some(path) = self.path_mut(from, to) {
+            path.middlebox = Some(at_work);
         }
     }
 
@@ -364,9 +378,13 @@ impl World {
         let turned = panic::catch_unwind(AssertUnwindSafe(|| turning.turn(now, arrived, sent)))
             .unwrap_or_else(|_| Err("panicked".into()));
         let mut sent = std::mem::take(&mut self.sent);
-        sent.drain(..).for_each(|packet| self.forward(host, packet));
+        let mut judged = Ok(());
+        for packet in sent.drain(..) {
+            judged = judged.and(self.audit.sent(&packet, self.hosts[host].loses_packets()));
+            self.forward(host, packet);
+        }
         self.sent = sent;
-        turned.map_err(|what| self.failure(format!("host {host}: {what}")))
+        turned.and(judged).map_err(|what| self.failure(format!("host {host}: {what}")))
     }
 
     /// Puts a packet on the link to whoever has its destination; without one it is lost.
@@ -376,6 +394,12 @@ impl World {
         if self.rule.as_mut().is_some_and(|rule| !rule(crossing, &mut packet)) {
             return self.trace.packet(self.now, Step::Removed, from, to, &packet);
         }
+        let now = self.now;
+        let middlebox = self.path_mut(from, to).and_then(|path| path.middlebox.as_mut());
+        if middlebox.is_some_and(|middlebox| !middlebox.pass(now, &mut packet)) {
+            return self.trace.packet(now, Step::Removed, from, to, &packet);
+        }
+        self.audit.shown(&packet);
         if let Some(hop) = self.too_small_hop(from, to, packet.len()) {
             self.trace.packet(self.now, Step::Removed, from, to, &packet);
             if let Some(answer) = packet_too_big(&packet, hop.mtu).filter(|_| hop.tells) {
@@ -394,9 +418,14 @@ impl World {
 
     fn send(&mut self, from: HostId, to: HostId, packet: &[u8]) {
         self.trace.packet(self.now, Step::Sent, from, to, packet);
-        if let Some(path) = self.paths.iter_mut().find(|path| path.from == from && path.to == to) {
-            path.link.push(self.now, packet);
+        let now = self.now;
+        if let Some(path) = self.path_mut(from, to) {
+            path.link.push(now, packet);
         }
+    }
+
+    fn path_mut(&mut self, from: HostId, to: HostId) -> Option<&mut Path> {
+        self.paths.iter_mut().find(|path| path.from == from && path.to == to)
     }
 
     fn destination(&self, packet: &[u8]) -> Option<HostId> {

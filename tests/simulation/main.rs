@@ -8,9 +8,11 @@
 #![cfg(feature = "device")]
 
 mod idle;
+mod middleboxes;
 mod named;
 mod pair;
 mod properties;
+mod sharing;
 mod throughput;
 
 use std::collections::BTreeSet;

@@ -76,6 +76,7 @@ prop_compose! {
             hosts: hosts.into(),
             links: links.into(),
             hops: [None; 2],
+            middleboxes: Default::default(),
             flows: vec![flow],
             epoch: Instant::ZERO,
             disturbances: Vec::new(),

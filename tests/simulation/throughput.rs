@@ -2,6 +2,8 @@
 //!
 //! Every cell is some seeds of bulk data in one direction, on virtual time; the figures are printed (`--nocapture`).
 
+mod table;
+
 use longwire::device::LinkConfig;
 use longwire::sim::{HostConfig, Trace, World};
 use longwire::stack::Error;
@@ -17,12 +19,12 @@ const SECONDS: u64 = 10;
 
 /// Mbit/s from the client to the server over a link, mean of some seeds; and all that was sent again.
 fn goodput(config: &Config, there: &str, back: &str) -> (f64, u64) {
-    let runs = (0..SEEDS).map(|seed| goodput_of(seed, config, there, back));
+    let runs = (0..SEEDS).map(|seed| goodput_of(seed, config, there, back, SECONDS));
     let (rates, again) = runs.fold((0.0, 0), |sum, run| (sum.0 + run.0, sum.1 + run.1));
     (rates / SEEDS as f64, again)
 }
 
-fn goodput_of(seed: u64, tcp: &Config, there: &str, back: &str) -> (f64, u64) {
+fn goodput_of(seed: u64, tcp: &Config, there: &str, back: &str, seconds: u64) -> (f64, u64) {
     let mut world = World::new(seed, Trace::hash_only());
     for host in [CLIENT, SERVER] {
         let mut config = config(host);
@@ -37,7 +39,7 @@ fn goodput_of(seed: u64, tcp: &Config, there: &str, back: &str) -> (f64, u64) {
     let (client, server, data) = (pair.client, pair.server, vec![7; 256 * 1024]);
     let mut scratch = vec![0; 256 * 1024];
     let mut received = 0;
-    for _ in 0..SECONDS * 1_000 {
+    for _ in 0..seconds * 1_000 {
         loop {
             match pair.client().write(client, &data) {
                 Ok(_) => {}
@@ -53,12 +55,12 @@ fn goodput_of(seed: u64, tcp: &Config, there: &str, back: &str) -> (f64, u64) {
     let info = pair.client().counters().tcp;
     println!(
         "    seed {seed}: {:.2} Mbit/s, {} retransmissions, {} recoveries, {} time-outs",
-        received as f64 * 8e-6 / SECONDS as f64,
+        received as f64 * 8e-6 / seconds as f64,
         info.retransmissions,
         info.fast_recoveries,
         info.rto
     );
-    (received as f64 * 8e-6 / SECONDS as f64, info.retransmissions)
+    (received as f64 * 8e-6 / seconds as f64, info.retransmissions)
 }
 
 /// Mathis and others, "The macroscopic behavior of the TCP congestion avoidance algorithm": MSS/RTT · sqrt(3/2p).

@@ -23,7 +23,23 @@ pub(super) fn scenario(seed: u64) -> Scenario {
     let epoch = if rng.bool() { Instant::ZERO } else { Instant::from_secs(rng.u64(0..10_000_000)) };
     let disturbances = disturbances(&mut rng, harshness);
     let hops = [0, 1].map(|_| (rng.u8(0..5) == 0).then(|| rng.usize(least_mtu..=1500)));
-    Scenario { seed, hosts, links, hops, flows, epoch, disturbances }
+    // From a generator of its own, so that a seed draws the rest as it did before there were these.
+    let mut later = Rng::with_seed(!seed);
+    let middleboxes = [0, 1].map(|_| middlebox(&mut later, harshness));
+    Scenario { seed, hosts, links, hops, middleboxes, flows, epoch, disturbances }
+}
+
+/// None in half of the worlds, and seldom more than one vice.
+fn middlebox(rng: &mut Rng, harshness: Harshness) -> Middlebox {
+    let most_loss = if harshness == Harshness::Harsh { 0.5 } else { 0.05 };
+    let mut vice = |one_in| rng.u8(0..one_in) == 0;
+    let (loses, thins, clamps, shrinks) = (vice(8), vice(8), vice(6), vice(6));
+    Middlebox {
+        ack_loss: if loses { rng.f64() * most_loss } else { 0.0 },
+        ack_spacing: if thins { Duration::from_micros(rng.u64(100..50_000)) } else { Duration::ZERO },
+        max_mss: clamps.then(|| log_uniform(rng, 64, 1_460) as u16),
+        window_changes_every: shrinks.then(|| Duration::from_micros(log_uniform(rng, 1_000, 3_000_000))),
+    }
 }
 
 /// Stalls, spikes of delay and blackouts, none at all in half of the worlds.
