@@ -76,7 +76,7 @@ impl Connection {
             if !reset {
                 self.answer_unacceptable(cx, arrival);
             }
-            if self.is_just_behind(arrival) {
+            if self.is_just_behind(arrival) || self.brings_news(arrival) {
                 self.fifth_check_ack(cx, arrival)?;
             }
             return DROP;
@@ -119,6 +119,21 @@ impl Connection {
             && segment.flags == TcpFlags::ACK
             && arrival.payload.is_empty()
             && (1..=1 << WINDOW_SHIFT).contains(&behind)
+    }
+
+    /// Whether a segment that lies before RCV.NXT acknowledges more than any other has: its sender has sent further, but
+    /// stays inside a window that it saw shrink. With both sides in this position, dropping the acknowledgment as RFC 9293
+    /// 3.10.7.4 has it would let them probe each other until both give up; BSD takes it, too.
+    fn brings_news(&self, arrival: &Arrival<'_>) -> bool {
+        let segment = arrival.header;
+        let before = self.rcv_nxt.distance(segment.seq);
+        let window = self.options.receive_buffer.max(usize::from(u16::MAX));
+        self.state.is_synchronised()
+            && segment.has(TcpFlags::ACK)
+            && !segment.flags.intersects(TcpFlags::SYN | TcpFlags::RST)
+            && segment.ack.gt(self.snd_una)
+            && before > 0
+            && before as usize <= window
     }
 
     /// The four cases of RFC 9293 3.10.7.4, with the allowance for a closed window: a segment at RCV.NXT is taken

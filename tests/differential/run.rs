@@ -11,9 +11,9 @@ use longwire::wire::{SeqNumber, TcpFlags};
 
 use crate::scenario::{Blocks, Call, Scenario, Step, relative_to_peer};
 
-/// How long a host has for the answer to a step: more than an acknowledgment is delayed, less than any time-out of the
+/// How long a host has for the answer to a step: more than Linux ever delays an acknowledgment, less than any time-out of the
 /// handshake.
-pub(crate) const TICK: Duration = Duration::from_millis(120);
+pub(crate) const TICK: Duration = Duration::from_millis(220);
 
 /// Where the ports of the first scenario are.
 pub(crate) const HOST_PORTS: u16 = 1_000;

@@ -154,6 +154,26 @@ fn rfc_9293_3_10_7_4_what_acknowledges_more_is_newer_whatever_its_number() {
     assert!(sent <= 500, "{sent} bytes into a window of 500");
 }
 
+/// A peer that saw our window shrink sends from inside it, before RCV.NXT. Its acknowledgment is all that can end its
+/// waiting, and ours (found by simulation: two that shrank reset each other).
+#[test]
+fn rfc_9293_3_10_7_4_what_acknowledges_more_counts_although_its_text_came_before() {
+    let mut rig = Rig::established();
+    rig.write(100);
+    rig.recv_data(1, 100);
+    rig.send(window(ack(1, 1), 0), &[7; 50]);
+    rig.recv_ack(51);
+    rig.send(window(ack(1, 101), 700), b"x");
+    assert_eq!((rig.info().in_flight, rig.info().snd_wnd), (0, 700));
+    rig.recv_ack(51);
+    assert_eq!(rig.read().unwrap(), [7; 50], "the text that came before is not taken again");
+
+    rig.write(10);
+    rig.recv_data(101, 10);
+    rig.send(ack(51u32.wrapping_sub(100_000_000), 111), b"");
+    assert_eq!(rig.info().in_flight, 10, "not from as far back as nobody was ever let send");
+}
+
 #[test]
 fn rfc_1122_4_2_3_4_half_of_the_largest_window_is_worth_a_segment() {
     let mut rig = Rig::connecting(SocketOptions { nodelay: true, ..SocketOptions::default() });
