@@ -100,6 +100,7 @@ pub struct Host {
     listeners: Vec<Listener>,
     plans: Vec<Plan>,
     inbox: Vec<Chunk>,
+    injected: bool,
     buffer: Chunk,
     scratch: Vec<u8>,
     cutter: Cutter,
@@ -120,6 +121,7 @@ impl Host {
             listeners: Vec::new(),
             plans: Vec::new(),
             inbox: Vec::new(),
+            injected: false,
             buffer: Chunk::default(),
             scratch: vec![0; SCRATCH],
             cutter: Cutter::default(),
@@ -148,6 +150,11 @@ impl Host {
         self.config.stack.mtu
     }
 
+    /// Whether something came in beside its links.
+    pub(super) fn was_injected_into(&self) -> bool {
+        self.injected
+    }
+
     /// Whether its device takes packets from the stack that never get to a link.
     pub(super) fn loses_packets(&self) -> bool {
         self.config.refuse_chance > 0.0
@@ -172,8 +179,10 @@ impl Host {
         self.plans.push(plan);
     }
 
-    /// Puts a packet into the device's input, as if it had come over a link.
+    /// Puts a packet into the device's input, as if it had come over a link. What hosts send is not judged from outside any
+    /// more: who has not seen this cannot tell what it draws.
     pub fn inject(&mut self, packet: &[u8]) {
+        self.injected = true;
         self.inbox.push(Chunk::copy_of(packet));
     }
 

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use fastrand::Rng;
 use longwire::device::LinkConfig;
 use longwire::sim::{
-    Ending, Habit, HostConfig, Middlebox, Pace, Pattern, Plan, Script, Service, Stream, Trace, World,
+    Ending, Endpoint, Habit, HostConfig, Middlebox, Pace, Pattern, Plan, Script, Service, Stream, Trace,
+    World,
 };
 use longwire::tcp::Algorithm;
 use longwire::time::{Duration, Instant};
@@ -66,7 +67,7 @@ impl Bottleneck {
             world.host_mut(CLIENT).plan(Plan { at, remote, local: None, options: None, script });
         }
         let received = |world: &World| -> Vec<u64> {
-            world.host(SERVER).endpoints().iter().map(|endpoint| endpoint.received()).collect()
+            world.host(SERVER).endpoints().iter().map(Endpoint::received).collect()
         };
         world.run_for(warm_up).unwrap();
         let before = received(&world);
