@@ -48,7 +48,7 @@ pub(crate) fn compare(scenarios: &[Scenario], ours: &[Vec<String>], update: bool
             (true, Some(_)) => failures.push(format!("{}: listed, and not different", scenario.name)),
             (false, None) => failures.push(side_by_side(&scenario.name, linux, ours)),
             (false, Some(reason)) => {
-                different.push((scenario.name.as_str(), reason, side_by_side("", linux, ours)))
+                different.push((scenario.name.as_str(), reason, side_by_side("", linux, ours)));
             }
         }
     }

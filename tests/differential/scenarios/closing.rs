@@ -41,7 +41,7 @@ pub(super) fn resets() -> Vec<Scenario> {
     ]
 }
 
-pub(super) fn closing() -> Vec<Scenario> {
+pub(super) fn orders_of_fins() -> Vec<Scenario> {
     vec![
         scenario(
             "the peer closes first",
@@ -85,6 +85,11 @@ pub(super) fn closing() -> Vec<Scenario> {
             "a FIN with the acknowledgment of the FIN",
             [opened(), vec![call(Call::Close), send(segment("FA", 1, 2)), send(segment("FA", 1, 2))]],
         ),
+    ]
+}
+
+pub(super) fn half_closed() -> Vec<Scenario> {
+    vec![
         scenario(
             "half-closed by the host",
             [
@@ -113,6 +118,11 @@ pub(super) fn closing() -> Vec<Scenario> {
                 ],
             ],
         ),
+    ]
+}
+
+pub(super) fn after_a_close() -> Vec<Scenario> {
+    vec![
         scenario(
             "data after a close",
             [opened(), vec![call(Call::Close), send(segment("A", 1, 2)), send(segment("PA", 1, 2).len(10))]],
@@ -137,6 +147,11 @@ pub(super) fn closing() -> Vec<Scenario> {
                 ],
             ],
         ),
+    ]
+}
+
+pub(super) fn interrupted() -> Vec<Scenario> {
+    vec![
         scenario(
             "a SYN in CLOSE-WAIT",
             [opened(), vec![send(segment("FA", 1, 1)), send(segment("S", 2, 0)), call(Call::Read)]],
@@ -165,6 +180,11 @@ pub(super) fn closing() -> Vec<Scenario> {
                 ],
             ],
         ),
+    ]
+}
+
+pub(super) fn time_wait() -> Vec<Scenario> {
+    vec![
         scenario(
             "a reset in TIME-WAIT",
             [

@@ -11,14 +11,25 @@ use crate::scenario::{Call, Scenario, Segment, Step, segment, send};
 /// Everything, in the order of the ports.
 pub(crate) fn all() -> Vec<Scenario> {
     [
-        opening::handshakes(),
+        opening::passive_opens(),
+        opening::text_with_handshakes(),
+        opening::active_opens(),
         opening::refusals(),
         closing::resets(),
         receiving::acknowledgments(),
-        receiving::reassembly(),
+        receiving::when_to_acknowledge(),
+        receiving::duplicates_and_holes(),
+        receiving::overlaps(),
         options::options(),
-        closing::closing(),
-        sending::sending(),
+        options::timestamps(),
+        closing::orders_of_fins(),
+        closing::half_closed(),
+        closing::after_a_close(),
+        closing::interrupted(),
+        closing::time_wait(),
+        sending::segments(),
+        sending::windows(),
+        sending::fins_with_data(),
     ]
     .concat()
 }

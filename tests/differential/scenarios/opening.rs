@@ -3,7 +3,7 @@
 use super::{call, data, opened_with, syn};
 use crate::scenario::{Call, Scenario, scenario, segment, send};
 
-pub(super) fn handshakes() -> Vec<Scenario> {
+pub(super) fn passive_opens() -> Vec<Scenario> {
     vec![
         scenario("a SYN without options", [opened_with(segment("S", 0, 0), segment("A", 1, 1))]),
         scenario(
@@ -39,6 +39,11 @@ pub(super) fn handshakes() -> Vec<Scenario> {
                 call(Call::Accept),
             ]],
         ),
+    ]
+}
+
+pub(super) fn text_with_handshakes() -> Vec<Scenario> {
+    vec![
         scenario(
             "data with the acknowledgment of a SYN-ACK",
             [opened_with(syn(), data(1, 100)), vec![call(Call::Read)]],
@@ -60,6 +65,11 @@ pub(super) fn handshakes() -> Vec<Scenario> {
             "a SYN with ECE and CWR",
             [opened_with(segment("SEC", 0, 0).mss(1_460), segment("A", 1, 1))],
         ),
+    ]
+}
+
+pub(super) fn active_opens() -> Vec<Scenario> {
+    vec![
         scenario(
             "an active open",
             [vec![

@@ -4,7 +4,6 @@ use super::{call, data, opened, opened_with_timestamps, syn};
 use crate::scenario::{Call, Scenario, scenario, segment, send};
 
 pub(super) fn options() -> Vec<Scenario> {
-    let stamped = |seq, value| data(seq, 10).timestamp(value);
     vec![
         scenario(
             "an option of length 0",
@@ -39,6 +38,12 @@ pub(super) fn options() -> Vec<Scenario> {
             "a bad option later on",
             [opened(), vec![send(data(1, 10).option(&[77, 0, 1, 1])), call(Call::Read)]],
         ),
+    ]
+}
+
+pub(super) fn timestamps() -> Vec<Scenario> {
+    let stamped = |seq, value| data(seq, 10).timestamp(value);
+    vec![
         scenario(
             "timestamps",
             [

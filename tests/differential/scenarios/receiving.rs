@@ -29,6 +29,11 @@ pub(super) fn acknowledgments() -> Vec<Scenario> {
         ),
         scenario("data without ACK", [opened(), vec![send(segment("P", 1, 0).len(10)), call(Call::Read)]]),
         scenario("no flags at all", [opened(), vec![send(segment("", 1, 0).len(10)), call(Call::Read)]]),
+    ]
+}
+
+pub(super) fn when_to_acknowledge() -> Vec<Scenario> {
+    vec![
         scenario("a keep-alive probe", [opened(), vec![send(segment("A", 0, 1))]]),
         scenario(
             "a keep-alive probe with a byte",
@@ -89,7 +94,7 @@ pub(super) fn acknowledgments() -> Vec<Scenario> {
     ]
 }
 
-pub(super) fn reassembly() -> Vec<Scenario> {
+pub(super) fn duplicates_and_holes() -> Vec<Scenario> {
     let read = || vec![call(Call::Read)];
     vec![
         scenario("a duplicate", [opened(), vec![send(data(1, 100)), send(data(1, 100))], read()]),
@@ -131,6 +136,12 @@ pub(super) fn reassembly() -> Vec<Scenario> {
                 read(),
             ],
         ),
+    ]
+}
+
+pub(super) fn overlaps() -> Vec<Scenario> {
+    let read = || vec![call(Call::Read)];
+    vec![
         scenario(
             "ranges that overlap out of order",
             [

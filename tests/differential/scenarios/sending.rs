@@ -3,7 +3,7 @@
 use super::{call, opened, opened_with, syn};
 use crate::scenario::{Call, Scenario, scenario, segment, send};
 
-pub(super) fn sending() -> Vec<Scenario> {
+pub(super) fn segments() -> Vec<Scenario> {
     vec![
         scenario("a write", [opened(), vec![call(Call::Write(100)), send(segment("A", 1, 101))]]),
         scenario(
@@ -46,6 +46,11 @@ pub(super) fn sending() -> Vec<Scenario> {
                 ],
             ],
         ),
+    ]
+}
+
+pub(super) fn windows() -> Vec<Scenario> {
+    vec![
         scenario(
             "a window of 1,000",
             [
@@ -94,6 +99,11 @@ pub(super) fn sending() -> Vec<Scenario> {
                 ],
             ],
         ),
+    ]
+}
+
+pub(super) fn fins_with_data() -> Vec<Scenario> {
+    vec![
         scenario(
             "a write with a FIN",
             [
