@@ -17,9 +17,10 @@ use crate::wire::FastOpenCookie;
 const MAX_SERVERS: usize = 1024;
 /// How long a negative response keeps us from trying again (RFC 7413 4.1.3.1).
 const REFUSED_FOR: Duration = Duration::from_secs(600);
-/// How long a handshake that a reset has ended still counts as pending: as long as it might have lasted. Whoever sends
-/// SYNs in somebody else's name would otherwise have the resets that these draw make room for more (RFC 7413 5.1).
-const RESET_COUNTS_FOR: Duration = Duration::from_secs(63);
+/// How long a handshake still counts as pending that something else than its time-out has ended, a reset mostly: as long
+/// as it might have lasted. Whoever sends SYNs in somebody else's name would otherwise have the resets that these draw
+/// make room for more (RFC 7413 5.1), or an application that is quick to abort.
+const CUT_SHORT_COUNTS_FOR: Duration = Duration::from_secs(63);
 
 /// What becomes of a SYN.
 pub(super) enum FastOpening {
@@ -37,8 +38,8 @@ pub(super) struct PendingFastOpens {
     /// Most of them (RFC 7413 5.1); 0: the listener does not take part.
     pub(super) limit: usize,
     waiting: usize,
-    /// When those that a reset has ended cease to count.
-    reset: VecDeque<Instant>,
+    /// When those that ended before their time cease to count.
+    cut_short: VecDeque<Instant>,
 }
 
 impl PendingFastOpens {
@@ -48,17 +49,22 @@ impl PendingFastOpens {
 
     /// Whether one more may wait.
     fn have_room(&mut self, now: Instant) -> bool {
-        while self.reset.front().is_some_and(|until| *until <= now) {
-            self.reset.pop_front();
+        while self.cut_short.front().is_some_and(|until| *until <= now) {
+            self.cut_short.pop_front();
         }
-        self.waiting + self.reset.len() < self.limit
+        self.waiting + self.cut_short.len() < self.limit
     }
 
-    /// One does not wait any more; `reset` says that its peer has ended it.
-    fn settle(&mut self, now: Instant, reset: bool) {
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// One does not wait any more; `cut_short` says that it ended before its time, and unconfirmed.
+    fn settle(&mut self, now: Instant, cut_short: bool) {
         self.waiting -= 1;
-        if reset {
-            self.reset.push_back(now + RESET_COUNTS_FOR);
+        if cut_short {
+            self.cut_short.push_back(now + CUT_SHORT_COUNTS_FOR);
         }
     }
 }
@@ -189,11 +195,11 @@ impl Stack {
             self.fast_opens.note(now, route, &report);
         } else if progress.fast_open && !tcp.connection.is_unconfirmed() {
             progress.fast_open = false;
-            let (listener, reset) = (tcp.listener, tcp.connection.error() == Some(Error::ConnectionReset));
+            let (listener, cut_short) = (tcp.listener, tcp.connection.take_cut_short());
             if let Some(entry) = self.sockets.get_mut(listener)
                 && let Socket::Listener(listening) = &mut entry.socket
             {
-                listening.fast_opens.settle(now, reset);
+                listening.fast_opens.settle(now, cut_short);
             }
         }
     }
@@ -256,8 +262,8 @@ mod tests {
         pending.waiting = 2;
         assert!(!pending.have_room(now));
         pending.settle(now, true);
-        assert!(!pending.have_room(now + (RESET_COUNTS_FOR - Duration::from_micros(1))));
-        assert!(pending.have_room(now + RESET_COUNTS_FOR));
+        assert!(!pending.have_room(now + (CUT_SHORT_COUNTS_FOR - Duration::from_micros(1))));
+        assert!(pending.have_room(now + CUT_SHORT_COUNTS_FOR));
         pending.waiting = 2;
         pending.settle(now, false);
         assert!(pending.have_room(now));

@@ -56,16 +56,20 @@ impl Stack {
         for (index, entry) in self.sockets.iter() {
             let Socket::Listener(listener) = &entry.socket else { continue };
             let id = self.sockets.id_at(index);
-            let connections = self
-                .sockets
-                .iter()
-                .filter(|(_, entry)| matches!(&entry.socket, Socket::Tcp(tcp) if Some(tcp.listener) == id));
-            let alive = connections.count();
-            if alive != listener.connections {
-                return Err(format!(
-                    "{alive} connections of {}, counted as {}",
-                    listener.local, listener.connections
-                ));
+            let (mut alive, mut pending) = (0, 0);
+            for (_, entry) in self.sockets.iter() {
+                if matches!(&entry.socket, Socket::Tcp(tcp) if Some(tcp.listener) == id) {
+                    alive += 1;
+                    pending += usize::from(entry.progress.fast_open);
+                }
+            }
+            for (what, counted, kept) in [
+                ("connections", alive, listener.connections),
+                ("pending Fast Opens", pending, listener.fast_opens.waiting()),
+            ] {
+                if counted != kept {
+                    return Err(format!("{counted} {what} of {}, counted as {kept}", listener.local));
+                }
             }
             for (position, &half_open) in listener.syn_queue.iter().enumerate() {
                 let entry = self.half_open.at(half_open);

@@ -339,11 +339,11 @@ impl Connection {
     /// Ends the connection: CLOSED, with the error that every later call repeats. What was received stays readable.
     pub(super) fn end(&mut self, error: Option<Error>) {
         self.snd_nxt = self.acceptable_seq();
+        self.end_fast_open(error);
         self.state = State::Closed;
         self.error = error;
         self.active.outgoing = None;
         self.active.undo = None;
-        self.active.fast_open = None;
         self.snd_una = self.snd_nxt;
         self.active.timers = Timers::NONE;
         self.keep_alive_at.clear();

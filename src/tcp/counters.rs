@@ -7,7 +7,7 @@ pub struct Counters {
     pub active_opens: u64,
     /// Connections opened by peers.
     pub passive_opens: u64,
-    /// Connections opened by peers with a SYN whose data was taken at once (RFC 7413).
+    /// Connections opened by peers with a SYN whose data was taken at once (RFC 7413); not those with a cookie alone.
     pub fast_open_passive: u64,
     /// Connections of ours whose data on the SYN the peer took (RFC 7413).
     pub fast_open_active: u64,

@@ -10,7 +10,7 @@
 
 use super::connection::{Arrival, Connection};
 use super::input::{NEXT, Step};
-use super::{Context, HalfOpen, Open, SegmentMeta, State, reset_for};
+use super::{Context, Error, HalfOpen, Open, SegmentMeta, State, reset_for};
 use crate::buffer::Chunk;
 use crate::wire::{FastOpenCookie, SeqNumber, TcpFlags, TcpHeader, TcpOptions};
 
@@ -52,7 +52,7 @@ pub struct FastOpenReport {
     /// The MSS that the server announced, at most ours.
     pub peer_mss: u16,
     /// A negative response (RFC 7413 4.1.3.1): the data was not acknowledged and no new cookie came, only a SYN without
-    /// the option was answered, or an ICMP error came.
+    /// the option was answered, if any, or an ICMP error came.
     pub refused: bool,
 }
 
@@ -65,6 +65,8 @@ pub(super) enum FastOpen {
     Passive { irs: SeqNumber, grant: Option<FastOpenCookie> },
     /// The handshake has ended, and nobody has asked how.
     Over(FastOpenReport),
+    /// The connection has ended before our SYN-ACK was acknowledged, and not for want of an answer.
+    CutShort,
 }
 
 impl Connection {
@@ -97,7 +99,7 @@ impl Connection {
     ) -> Connection {
         let (header, meta, payload) = syn;
         cx.counters.passive_opens += 1;
-        cx.counters.fast_open_passive += 1;
+        cx.counters.fast_open_passive += u64::from(!payload.is_empty());
         let mut connection = Connection::new(cx, open, State::Established);
         connection.snd_una = half.iss + 1;
         connection.snd_nxt = half.iss + 1;
@@ -118,7 +120,9 @@ impl Connection {
         connection
     }
 
+    /// Its peer did not know our window when it sent that.
     fn take_data_of_syn(&mut self, cx: &mut Context<'_>, arrival: &mut Arrival<'_>) -> Step {
+        self.trim(arrival);
         self.seventh_take_text(cx, arrival)?;
         self.eighth_check_fin(cx, arrival)
     }
@@ -163,7 +167,7 @@ impl Connection {
         match self.active.fast_open.as_deref().filter(|_| self.active.retries == 0)? {
             FastOpen::Active(attempt) => Some(attempt.cookie).filter(|_| self.state == State::SynSent),
             FastOpen::Passive { grant, .. } => *grant,
-            FastOpen::Over(_) => None,
+            FastOpen::Over(_) | FastOpen::CutShort => None,
         }
     }
 
@@ -216,6 +220,34 @@ impl Connection {
     pub(super) fn report_fast_open(&mut self, cookie: Option<FastOpenCookie>, refused: bool) {
         let peer_mss = self.snd_mss + self.options_len();
         self.active.fast_open = Some(Box::new(FastOpen::Over(FastOpenReport { cookie, peer_mss, refused })));
+    }
+
+    /// The connection is about to end, with this error. That nobody has answered a SYN with the option is a negative
+    /// response, too, however we came to give up (RFC 7413 4.1.3.1).
+    pub(super) fn end_fast_open(&mut self, error: Option<Error>) {
+        let Some(active) = self.active.existing() else { return };
+        let timed_out = error == Some(Error::TimedOut);
+        match active.fast_open.take().as_deref() {
+            Some(FastOpen::Active(_))
+                if self.state == State::SynSent && (timed_out || active.retries > 0) =>
+            {
+                self.report_fast_open(None, true);
+            }
+            Some(FastOpen::Passive { .. }) if !timed_out => {
+                active.fast_open = Some(Box::new(FastOpen::CutShort));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether it has ended before anything showed that the peer is where it says, other than because nobody answered
+    /// for so long; once.
+    pub(crate) fn take_cut_short(&mut self) -> bool {
+        let cut_short = matches!(self.active.fast_open.as_deref(), Some(FastOpen::CutShort));
+        if cut_short {
+            self.active.fast_open = None;
+        }
+        cut_short
     }
 
     /// Our SYN-ACK is acknowledged: the last step of a passive open whose data came with the SYN.

@@ -151,7 +151,7 @@ impl Connection {
     }
 
     /// Cuts off what lies outside the window, so that the steps behind see only what is new.
-    fn trim(&mut self, arrival: &mut Arrival<'_>) {
+    pub(super) fn trim(&mut self, arrival: &mut Arrival<'_>) {
         let old = self.rcv_nxt.distance(arrival.seq);
         if old > 0 && !arrival.header.has(TcpFlags::SYN) {
             self.note_duplicate(arrival);

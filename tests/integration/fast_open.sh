@@ -49,8 +49,12 @@ ns_add plain
 linux_takes_part plain
 server plain plain-serving
 fetch plain $V4 >/dev/null
-check "a server without --fast-open gives no cookie" equals "HTTP/1.1 200 OK" "$(fetch plain $V4)"
-check "and takes no data" metric_is plain tcp_fast_open_passive_total 0
+check "a server without --fast-open answers as ever" equals "HTTP/1.1 200 OK" "$(fetch plain $V4)"
+check "and gives no cookie" metric_is plain tcp_fast_open_cookies_sent_total 0
+in_ns plain sysctl -q -w net.ipv4.tcp_fastopen=5 # from now on Linux sends data with the SYN without a cookie, too
+check "data that comes with the SYN all the same is left to come again" equals "HTTP/1.1 200 OK" "$(fetch plain $V4)"
+check "which Linux has noticed" equals 1 "$(kernel_counter plain TCPFastOpenActiveFail)"
+check "none was taken" metric_is plain tcp_fast_open_passive_total 0
 
 # --- Linux is the server ------------------------------------------------------------------------------------------
 

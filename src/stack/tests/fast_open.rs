@@ -129,6 +129,7 @@ fn rfc_7413_4_2_2_a_valid_cookie_without_data_lets_the_server_speak_first() {
     host.stack.write(id, b"220 ready").unwrap();
     let banner = host.output_segment();
     assert_eq!((banner.seq, banner.ack), (answer.seq + 1, SeqNumber(1_001)));
+    assert_eq!(host.stack.counters().tcp.fast_open_passive, 0, "no data was taken");
 }
 
 #[test]
@@ -158,6 +159,47 @@ fn rfc_7413_5_1_a_reset_makes_no_room_before_its_handshake_would_have_timed_out(
     assert_eq!(send_syn(&mut host, peer(2), cookie, b"request").ack, SeqNumber(1_001));
     host.wait(Duration::from_secs(63));
     assert_eq!(send_syn(&mut host, peer(3), cookie, b"request").ack, SeqNumber(1_008));
+}
+
+#[test]
+fn a_pending_fast_open_that_is_miscounted_breaks_an_invariant() {
+    let (mut host, _) = listening(1);
+    let cookie = ask(&mut host);
+    send_syn(&mut host, peer(1), cookie, b"request");
+    assert_eq!(host.stack.check_invariants(), Ok(()));
+    let (index, _) = host.stack.sockets.iter().find(|(_, entry)| entry.progress.fast_open).unwrap();
+    host.stack.sockets.at_mut(index).unwrap().progress.fast_open = false;
+    assert!(host.stack.check_invariants().is_err());
+}
+
+/// However it ends: the SYN that has opened it, what ends it, and what the application hears.
+#[test]
+fn rfc_7413_5_1_nothing_but_time_makes_room_of_a_handshake_that_nobody_confirmed() {
+    const FIN: TcpFlags = TcpFlags::FIN;
+    type End = fn(&mut Host, SocketId);
+    let reset: End = |host, _| host.receive(&tcp(peer(1), local(), header(1_009, 0, RST), b""));
+    let close_and_reset: End = |host, id| {
+        host.stack.close(host.now, id).unwrap();
+        host.output();
+        host.receive(&tcp(peer(1), local(), header(1_009, 0, RST), b""));
+    };
+    let abort: End = |host, id| host.stack.abort(id).unwrap();
+    for (flags, end) in [(SYN | FIN, reset), (SYN | FIN, close_and_reset), (SYN, abort)] {
+        let (mut host, listener) = listening(1);
+        let cookie = ask(&mut host);
+        let mut syn = header(1_000, 0, flags);
+        syn.options.fast_open = Some(cookie);
+        host.receive(&tcp(peer(1), local(), syn, b"request"));
+        host.output();
+        let (id, _) = host.stack.accept(listener).unwrap();
+        assert_eq!(host.read_all(id), b"request");
+        end(&mut host, id);
+        host.output();
+        assert_eq!(host.stack.live_connections(), 0);
+        assert_eq!(send_syn(&mut host, peer(2), cookie, b"request").ack, SeqNumber(1_001));
+        host.wait(Duration::from_secs(63));
+        assert_eq!(send_syn(&mut host, peer(3), cookie, b"request").ack, SeqNumber(1_008));
+    }
 }
 
 #[test]
@@ -236,6 +278,32 @@ fn rfc_7413_4_1_3_1_where_syns_with_the_option_are_lost_the_next_connections_go_
     pair.wait(Duration::from_secs(1));
     connect(&mut pair);
     assert!(has_option(&pair.client.output()[0]), "ten minutes later it may be another path");
+}
+
+/// A server that is gone, or behind a path that drops every SYN once it has seen one with data.
+#[test]
+fn rfc_7413_4_1_3_1_after_a_silence_the_next_connection_goes_without() {
+    let mut pair = Pair::new();
+    let remote = at("10.0.0.1", 80);
+    let options = ListenOptions { fast_open: 8, ..ListenOptions::default() };
+    pair.server.stack.listen(remote, options).unwrap();
+    let connect = |pair: &mut Pair| {
+        let now = pair.client.now;
+        pair.client.stack.connect_with_data(now, remote, None, None, b"request").unwrap().0
+    };
+    let first_syn = |pair: &mut Pair| {
+        let syn = pair.client.output().remove(0).bytes;
+        let (header, data) = segment(&syn);
+        (header.options.fast_open.is_some(), data.len())
+    };
+    connect(&mut pair);
+    pair.exchange();
+    let id = connect(&mut pair);
+    assert_eq!(first_syn(&mut pair), (true, 7), "a cookie is known");
+    pair.client.wait(Duration::from_secs(300));
+    assert_eq!(pair.client.stack.error(id), Ok(Some(Error::TimedOut)));
+    connect(&mut pair);
+    assert_eq!(first_syn(&mut pair), (false, 0));
 }
 
 #[test]

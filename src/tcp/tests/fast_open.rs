@@ -173,6 +173,26 @@ fn rfc_7413_4_1_3_1_an_icmp_error_is_a_negative_response() {
 }
 
 #[test]
+fn rfc_7413_4_1_3_1_no_answer_at_all_is_a_negative_response() {
+    let refused = |rig: &mut Rig| rig.connection.take_fast_open_report().map(|report| report.refused);
+    let mut rig = connecting(known(), 500);
+    rig.advance(ms(600_000));
+    assert_eq!(rig.connection.error(), Some(Error::TimedOut));
+    assert_eq!(refused(&mut rig), Some(true));
+
+    for (wait, reported) in [(ms(900), None), (ms(1_100), Some(true))] {
+        let mut rig = connecting(known(), 500);
+        rig.advance(wait);
+        rig.connection.abort(Error::ConnectionAborted);
+        assert_eq!(refused(&mut rig), reported, "{wait:?} after the first SYN");
+        let mut rig = connecting(known(), 500);
+        rig.advance(wait);
+        rig.close();
+        assert_eq!(refused(&mut rig), reported, "{wait:?} after the first SYN");
+    }
+}
+
+#[test]
 fn without_an_attempt_the_data_follows_a_plain_handshake() {
     let mut rig =
         rig(|cx| Connection::connect_with_data(cx, open(SocketOptions::default()), None, b"hello").0);
@@ -335,4 +355,22 @@ fn rfc_3168_6_1_1_the_syn_ack_of_a_fast_open_agrees_to_ecn_the_first_time() {
     assert_eq!(rig.recv().header.flags, SYN | ACK | TcpFlags::ECE);
     rig.advance(ms(1_000));
     assert_eq!(rig.recv().header.flags, SYN | ACK);
+}
+
+#[test]
+fn rfc_9293_3_10_7_4_of_the_data_on_a_syn_only_what_the_window_holds_is_taken() {
+    let options = SocketOptions { receive_buffer: 500, ..SocketOptions::default() };
+    let syn = TcpHeader { flags: SYN | FIN, ..syn() };
+    for (len, taken, state) in [(500, 500, State::CloseWait), (501, 500, State::SynReceived)] {
+        let mut rig = rig(|cx| {
+            let half = HalfOpen::new(&syn, SeqNumber(US), 0, MSS as u16, options.receive_buffer);
+            let meta = SegmentMeta { received_at: cx.now, ..SegmentMeta::default() };
+            let payload = &mut Chunk::copy_of(&bytes(len));
+            Connection::accept_fast(cx, &half, open(options.clone()), (&syn, &meta, payload), None)
+        });
+        let fin = u32::from(state == State::CloseWait);
+        assert_eq!(rig.recv().ack(), 1 + taken as u32 + fin, "{len} bytes");
+        rig.recv_nothing();
+        assert_eq!((rig.read().unwrap(), rig.connection.state()), (bytes(taken), state));
+    }
 }
