@@ -116,7 +116,8 @@ impl Stack {
         }
     }
 
-    /// Makes room in a SYN queue.
+    /// Makes room in a SYN queue. The peer of the one that goes may well be there: nothing says that its SYN was an old
+    /// duplicate, and a connection whose place it took does not come back in its way.
     fn evict_half_open(&mut self, listener: u32) {
         let Stack { sockets, half_open, rng, .. } = self;
         let Some(listening) = listener_at(sockets, listener) else { return };
@@ -124,11 +125,11 @@ impl Stack {
             |index| half_open.at(index).is_some_and(|entry: &HalfOpenEntry| entry.half.was_retransmitted());
         if let Some(index) = listening.to_evict(rng, is_stale) {
             self.env.counters.stack.syn_queue_evicted += 1;
-            self.take_back_half_open(index);
+            self.forget_half_open(index);
         }
     }
 
-    /// Ends a handshake as if it had never been: its SYN may have been an old duplicate, and the connection whose place
+    /// Ends a handshake that its peer disowns as if it had never been: its SYN was an old duplicate, and the connection whose place
     /// it took is in TIME-WAIT again (RFC 1122 4.2.2.13).
     fn take_back_half_open(&mut self, index: u32) {
         let old = self.reopened.remove(&index);

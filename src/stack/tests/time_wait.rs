@@ -100,6 +100,21 @@ fn rfc_1122_4_2_2_13_a_syn_that_was_an_old_duplicate_after_all_leaves_time_wait_
 }
 
 #[test]
+fn rfc_1122_4_2_2_13_a_handshake_that_makes_room_for_another_leaves_no_time_wait_behind() {
+    let mut host = Host::new();
+    let listener = host.stack.listen(at(LOCAL, 80), ListenOptions { backlog: 1, ..ListenOptions::default() });
+    let listener = listener.unwrap();
+    let peers = (0..1_025).map(|i| at("10.0.0.2", 5_000 + i));
+    let all: Vec<_> = peers.map(|peer| (peer, waiting(&mut host, listener, peer).0)).collect();
+    for &(peer, theirs) in &all {
+        host.receive(&tcp(peer, at(LOCAL, 80), header(theirs + 500, 0, TcpFlags::SYN), b""));
+        assert_eq!(host.output_segment().flags, TcpFlags::SYN | TcpFlags::ACK);
+    }
+    assert_eq!(host.stack.counters().stack.syn_queue_evicted, 1);
+    assert_eq!((host.stack.half_open_connections(), host.stack.time_wait.len()), (1_024, 0));
+}
+
+#[test]
 fn rfc_6191_2_a_handshake_that_is_completed_ends_time_wait_for_good() {
     let (mut host, listener) = host();
     let peer = at("10.0.0.2", 5_000);
