@@ -25,9 +25,10 @@ impl Connection {
         }
         if segment.ack.gt(self.snd_nxt) || segment.ack.lt(self.oldest_ack()) {
             cx.counters.bad_ack += 1;
-            // Whoever has sent this knows less of the connection than its peer: what it repeats is not reported.
+            // Whoever has sent this knows less of the connection than its peer: what it repeats is not reported, and takes
+            // the place of nothing that is to be.
             if let Some(active) = self.active.existing() {
-                active.duplicate = None;
+                active.duplicate = arrival.reported;
             }
             // Nobody said at once: an honest peer's next segment, or its retransmission, draws the same answer.
             if self.may_challenge(cx) {

@@ -386,4 +386,6 @@ pub(super) struct Arrival<'a> {
     pub(super) payload: &'a mut crate::buffer::Chunk,
     /// Whether a FIN follows the payload.
     pub(super) fin: bool,
+    /// The duplicate that the next acknowledgment was to report before this segment came (RFC 2883).
+    pub(super) reported: Option<(SeqNumber, SeqNumber)>,
 }

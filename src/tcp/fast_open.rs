@@ -114,7 +114,8 @@ impl Connection {
         connection.active.due.syn = true;
         connection.active.events.writable = true;
         let seq = header.seq + 1;
-        let arrival = &mut Arrival { header, meta, seq, payload, fin: header.has(TcpFlags::FIN) };
+        let fin = header.has(TcpFlags::FIN);
+        let arrival = &mut Arrival { header, meta, seq, payload, fin, reported: None };
         // What it says of acknowledgments the SYN-ACK does.
         let _ = connection.take_data_of_syn(cx, arrival);
         connection

@@ -40,6 +40,7 @@ impl Connection {
             seq: segment.seq + u32::from(segment.has(TcpFlags::SYN)),
             payload,
             fin: segment.has(TcpFlags::FIN),
+            reported: self.active.duplicate,
         };
         let reset = match self.state {
             State::Closed => reset_for(segment, arrival.payload.len()),

@@ -104,6 +104,19 @@ fn rfc_5961_5_2_what_is_discarded_is_reported_by_no_block() {
     assert!(rig.recv_ack(7).sack().is_empty());
 }
 
+/// The two arrive together, so that nothing goes out in between.
+#[test]
+fn rfc_5961_5_2_what_is_discarded_takes_no_report_away() {
+    let mut rig = Rig::established_with_sack();
+    rig.send(ack(1, 1), b"abcdef");
+    rig.recv_ack(7);
+    rig.send_quietly(ack(2, 1), b"bc");
+    rig.send_quietly(ack(4, 5_000), b"defg");
+    rig.transmit();
+    assert_eq!(rig.counters.bad_ack, 1);
+    assert_eq!(rig.recv_ack(7).sack(), [(2, 4)]);
+}
+
 #[test]
 fn overlap_is_cut_and_bytes_accepted_first_win() {
     let mut rig = Rig::established();
