@@ -87,7 +87,7 @@ impl Connection {
         let mss = u32::from(self.snd_mss);
         let flight = self.in_flight() + delivered;
         self.prepare_undo(false);
-        let in_flight = self.leave_used_window(cx, in_flight);
+        let in_flight = self.begin_recovery(cx, in_flight, true);
         let Some(active) = self.active.existing() else { return };
         let Some(outgoing) = &mut active.outgoing else { return };
         // RecoverFS (RFC 9937 6.1): without what had left the network before.

@@ -116,7 +116,7 @@ impl Connection {
         // segment after each time-out (RFC 5681 3.1).
         let first_try = active.retries == 1;
         if outgoing.recovery.enter_timeout(snd_nxt) || first_try {
-            let in_flight = self.leave_used_window(cx, in_flight);
+            let in_flight = self.begin_recovery(cx, in_flight, false);
             self.congestion.on_timeout(in_flight, mss);
             self.note_reduction();
         }

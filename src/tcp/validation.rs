@@ -28,13 +28,19 @@ pub(super) struct Validation {
     round: (SeqNumber, SeqNumber),
     /// When half of the window or more was last used.
     validated_at: Instant,
-    /// Of a recovery under way: octets sent again.
-    resent: u32,
+    /// Of a fast recovery under way that began with less than half of the window used: octets sent again.
+    resent: Option<u32>,
 }
 
 impl Validation {
     fn new(now: Instant, snd_una: SeqNumber) -> Validation {
-        Validation { samples: None, half_began: now, round: (snd_una, snd_una), validated_at: now, resent: 0 }
+        Validation {
+            samples: None,
+            half_began: now,
+            round: (snd_una, snd_una),
+            validated_at: now,
+            resent: None,
+        }
     }
 
     /// pipeACK: zero when nothing was delivered for so long, `None` when it is undefined (RFC 7661 4.2).
@@ -52,12 +58,18 @@ impl Validation {
     /// Takes a sample if with this acknowledgment a round trip ends.
     fn on_ack(&mut self, snd_una: SeqNumber, snd_nxt: SeqNumber) {
         let (from, upto) = self.round;
-        if snd_una.gt(upto) || snd_una == snd_nxt {
+        if snd_una.ge(upto) || snd_una == snd_nxt {
             let sample = snd_una - from;
             let samples = self.samples.get_or_insert_default();
             samples[0] = samples[0].max(sample);
             self.round = (snd_una, snd_nxt);
         }
+    }
+
+    /// What was measured is no measure any more: it begins anew here.
+    fn forget(&mut self, snd_una: SeqNumber, snd_nxt: SeqNumber) {
+        self.samples = None;
+        self.round = (snd_una, snd_nxt);
     }
 }
 
@@ -82,37 +94,47 @@ impl Connection {
         validated
     }
 
-    /// A loss or a mark: of a window of which less than half is used, only what is used counts (RFC 7661 4.4.1). Returns
-    /// what congestion control is to take for FlightSize.
+    /// pipeACK, if it is less than half of the window: that is not validated (RFC 7661 4.3).
+    fn little_use(&mut self, cx: &Context<'_>) -> Option<u32> {
+        let (srtt, half) = (self.rtt.srtt().unwrap_or_default(), self.congestion.cwnd() / 2);
+        let pipe_ack = self.validation.as_mut()?.pipe_ack(cx.now, srtt)?;
+        (pipe_ack < half).then_some(pipe_ack)
+    }
+
+    /// A loss or a mark: of a window that is not validated, only what is used counts (RFC 7661 4.4.1). Returns what
+    /// congestion control is to take for FlightSize.
     pub(super) fn leave_used_window(&mut self, cx: &Context<'_>, in_flight: u32) -> u32 {
-        let (srtt, cwnd) = (self.rtt.srtt().unwrap_or_default(), self.congestion.cwnd());
-        let Some(validation) = &mut self.validation else { return in_flight };
-        validation.resent = 0;
-        match validation.pipe_ack(cx.now, srtt) {
-            Some(pipe_ack) if pipe_ack < cwnd / 2 => {
-                let used = pipe_ack.max(in_flight);
-                self.congestion.on_restart(used);
-                used
-            }
-            _ => in_flight,
+        let Some(pipe_ack) = self.little_use(cx) else { return in_flight };
+        let used = pipe_ack.max(in_flight);
+        self.congestion.on_restart(used);
+        used
+    }
+
+    /// The same as a recovery begins, fast or after a time-out.
+    pub(super) fn begin_recovery(&mut self, cx: &Context<'_>, in_flight: u32, fast: bool) -> u32 {
+        let counts = fast && self.little_use(cx).is_some();
+        if let Some(validation) = &mut self.validation {
+            validation.resent = counts.then_some(0);
         }
+        self.leave_used_window(cx, in_flight)
     }
 
     /// In recovery, `octets` go out again.
     pub(super) fn count_resent(&mut self, octets: u32) {
-        if let Some(validation) = &mut self.validation {
-            validation.resent = validation.resent.saturating_add(octets);
+        if let Some(resent) = self.validation.as_mut().and_then(|validation| validation.resent.as_mut()) {
+            *resent = resent.saturating_add(octets);
         }
     }
 
-    /// A recovery is over: what was sent again was too much, too, and what was measured before is no measure any more
-    /// (RFC 7661 4.4.1).
+    /// A recovery is over, and what was measured before is no measure any more. If it was fast recovery and the window
+    /// not validated, what was sent again was too much, too (RFC 7661 4.4.1). A validated window has answered the loss,
+    /// and one after a time-out begins with a segment: that is enough.
     pub(super) fn leave_recovered_window(&mut self) {
         let (cwnd, mss) = (self.congestion.cwnd(), u32::from(self.snd_mss));
-        if let Some(validation) = &mut self.validation {
-            let window = cwnd.saturating_sub(validation.resent / 2).max(mss);
-            (validation.samples, validation.resent) = (None, 0);
-            self.congestion.on_restart(window);
+        let Some(validation) = &mut self.validation else { return };
+        validation.forget(self.snd_una, self.snd_nxt);
+        if let Some(resent) = validation.resent.take() {
+            self.congestion.on_restart(cwnd.saturating_sub(resent / 2).max(mss));
         }
     }
 
@@ -129,5 +151,41 @@ impl Connection {
             }
             self.congestion.on_disuse(least);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Instant = Instant::ZERO;
+
+    fn pipe_ack(validation: &mut Validation) -> Option<u32> {
+        validation.pipe_ack(NOW, Duration::ZERO)
+    }
+
+    #[test]
+    fn rfc_7661_4_2_a_round_trip_ends_with_the_acknowledgment_of_what_had_been_sent_when_it_began() {
+        let mut validation = Validation::new(NOW, SeqNumber(0));
+        validation.forget(SeqNumber(0), SeqNumber(1_000));
+        validation.on_ack(SeqNumber(600), SeqNumber(1_600));
+        assert_eq!(pipe_ack(&mut validation), None);
+        validation.on_ack(SeqNumber(1_000), SeqNumber(2_000));
+        assert_eq!(pipe_ack(&mut validation), Some(1_000));
+        validation.on_ack(SeqNumber(1_600), SeqNumber(2_600));
+        validation.on_ack(SeqNumber(2_000), SeqNumber(3_000));
+        assert_eq!(pipe_ack(&mut validation), Some(1_000), "as before");
+    }
+
+    #[test]
+    fn rfc_7661_4_4_1_after_a_recovery_measuring_begins_anew() {
+        let mut validation = Validation::new(NOW, SeqNumber(0));
+        validation.on_ack(SeqNumber(400), SeqNumber(10_400));
+        validation.on_ack(SeqNumber(5_400), SeqNumber(12_400));
+        validation.forget(SeqNumber(5_400), SeqNumber(12_400));
+        validation.on_ack(SeqNumber(10_400), SeqNumber(13_400));
+        assert_eq!(pipe_ack(&mut validation), None, "what was under way then is not acknowledged yet");
+        validation.on_ack(SeqNumber(12_400), SeqNumber(13_400));
+        assert_eq!(pipe_ack(&mut validation), Some(7_000), "nothing of what was acknowledged before");
     }
 }

@@ -145,3 +145,62 @@ fn rfc_7661_4_4_1_a_time_out_begins_with_one_segment_and_half_of_what_was_used()
     rig.advance(ms(300));
     assert_eq!((rig.info().cwnd, rig.info().ssthresh), (1_000, 4_000));
 }
+
+/// Goes on until everything up to `end` is acknowledged, ten milliseconds after each window; `more` is written while the
+/// last of it is under way.
+#[track_caller]
+fn recover(rig: &mut Rig, mut seq: u32, end: u32, more: usize) {
+    while seq < end {
+        let sent: usize = rig.sent.drain(..).map(|seen| seen.payload.len()).sum();
+        assert!(sent > 0, "nothing goes out at {seq}");
+        seq += sent as u32;
+        if seq >= end {
+            rig.write(more);
+        }
+        rig.advance(ms(10));
+        rig.send(ack(1, seq), b"");
+    }
+}
+
+/// A second window of 20 segments is under way, number 10,001 its first, and the first one was as full as that.
+fn fully_used(after_idle: AfterIdle, len: usize) -> Rig {
+    let mut rig = established(after_idle);
+    rig.write(len);
+    rig.advance(ms(10));
+    rig.send(ack(1, 10_001), b"");
+    assert_eq!((rig.info().cwnd, rig.info().in_flight), (20_000, 20_000));
+    rig.sent.clear();
+    rig
+}
+
+#[test]
+fn rfc_7661_4_4_1_a_used_window_is_no_smaller_after_a_fast_recovery() {
+    let windows = [AfterIdle::Validate, AfterIdle::Restart].map(|after_idle| {
+        let mut rig = fully_used(after_idle, 60_000);
+        // Half of it is lost: each partial acknowledgment brings out one segment of that.
+        rig.advance(ms(10));
+        (0..10).for_each(|_| rig.send(ack(1, 10_001), b""));
+        for lost in 1..10 {
+            rig.advance(ms(10));
+            rig.send(ack(1, 10_001 + 1_000 * lost), b"");
+        }
+        assert_eq!((rig.counters.fast_recoveries, rig.counters.rto), (1, 0));
+        rig.advance(ms(10));
+        rig.send(ack(1, 32_001), b""); // with what limited transmit has added
+        rig.info().cwnd
+    });
+    assert_eq!(windows, [11_000; 2], "half, and a segment for the acknowledgment that ends it");
+}
+
+#[test]
+fn rfc_7661_4_4_1_a_used_window_is_no_smaller_after_a_time_out() {
+    let windows = [AfterIdle::Validate, AfterIdle::Restart].map(|after_idle| {
+        let mut rig = fully_used(after_idle, 30_000);
+        rig.advance(ms(300)); // all of it is lost
+        assert_eq!((rig.counters.rto, rig.info().cwnd), (1, 1_000));
+        recover(&mut rig, 10_001, 30_001, 20_000);
+        rig.info().cwnd
+    });
+    assert_eq!(windows[0], windows[1]);
+    assert!(windows[0] >= 10_000, "half of what was under way, at least: {windows:?}");
+}
