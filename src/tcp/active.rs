@@ -91,7 +91,8 @@ pub(super) struct Activity {
     pub(super) probed: bool,
     /// Congestion control kept us from sending when SND.NXT was here.
     pub(super) cwnd_limited_at: Option<SeqNumber>,
-    /// SND.NXT at the last reduction of the window for a mark (RFC 3168): none follows until this is acknowledged.
+    /// SND.NXT at the last reduction of the window for a mark (RFC 3168), where CWR goes out: none follows until more
+    /// than this is acknowledged.
     pub(super) marked_until: Option<SeqNumber>,
     pub(super) tail_probe: TailProbe,
     /// What the last reduction of the window can be undone with, until it is known to have been due.

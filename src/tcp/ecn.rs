@@ -72,14 +72,15 @@ impl Connection {
     }
 
     /// The sender's half (RFC 3168 6.1.2): the window is reduced once for each window of data, and not in a recovery,
-    /// which has done so.
+    /// which has done so. The peer echoes a mark until CWR has reached it (6.1.3): as long as none has gone out, or what
+    /// carries it is not acknowledged, it tells of the same mark, however many segments of its own say so.
     pub(super) fn take_ece(&mut self, cx: &mut Context<'_>, segment: &TcpHeader) {
         if !self.echoes_mark(segment) {
             return;
         }
         let recovering = self.active.outgoing.as_ref().is_some_and(|outgoing| !outgoing.recovery.is_open());
-        let answered = self.active.marked_until.is_some_and(|end| segment.ack.lt(end));
-        if recovering || answered {
+        let answered = self.active.marked_until.is_some_and(|end| segment.ack.le(end));
+        if recovering || answered || self.ecn.reduced {
             return;
         }
         cx.counters.ecn_reductions += 1;

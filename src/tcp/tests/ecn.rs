@@ -91,7 +91,34 @@ fn rfc_3168_6_1_2_one_reduction_a_window_and_cwr_alone_on_new_data() {
     assert!(rig.sent.iter().all(|seen| !seen.header.has(CWR)));
     rig.sent.clear();
     rig.send(segment(1, 10_001, ACK | ECE), b"");
+    assert_eq!(rig.counters.ecn_reductions, 1, "CWR has not reached the peer");
+    rig.send(segment(1, 11_001, ACK | ECE), b"");
     assert_eq!(rig.counters.ecn_reductions, 2, "the next window");
+}
+
+#[test]
+fn rfc_3168_6_1_2_one_mark_is_answered_once_however_often_a_peer_that_only_sends_tells_of_it() {
+    let mut rig = with_ecn();
+    rig.write(900);
+    rig.advance(ms(10));
+    rig.send(segment(1, 901, ACK | ECE), b"");
+    let reduced = rig.info().cwnd;
+    assert_eq!(rig.counters.ecn_reductions, 1);
+    let mut seq = 1;
+    let mut receive = |rig: &mut Rig, count| {
+        for _ in 0..count {
+            rig.send(segment(seq, 901, ACK | ECE), &[1; 100]);
+            seq += 100;
+        }
+        (rig.info().cwnd, rig.counters.ecn_reductions)
+    };
+    assert_eq!(receive(&mut rig, 20), (reduced, 1));
+    rig.sent.clear();
+    rig.write(900);
+    assert!(rig.recv_data(901, 900).header.has(CWR));
+    assert_eq!(receive(&mut rig, 20), (reduced, 1), "CWR is on its way");
+    rig.send(segment(2_001 + 2_000, 1_801, ACK | ECE), b"");
+    assert_eq!(rig.counters.ecn_reductions, 2, "marked anew");
 }
 
 #[test]
