@@ -160,6 +160,7 @@ impl Application for Holder {
             });
         if let Err(why) = outcome.and_then(|()| self.find_late(now)) {
             self.order = None;
+            self.give_up(stack, now);
             self.tell(Progress::Failed(why));
         }
     }
@@ -213,10 +214,14 @@ impl Holder {
             let exchange = Exchange { http: self.begin(), asked_at: now, connected: false };
             self.exchanges.insert(socket, exchange);
         }
-        if self.held.len() != before {
-            self.tell(Progress::Open(self.held.len() as u32));
+        let held = self.held.len() as u32;
+        if held < count && self.exchanges.is_empty() {
+            return Err(format!("{} connections were given up before", self.begun - held));
         }
-        if self.held.len() as u32 >= count {
+        if self.held.len() != before || held >= count {
+            self.tell(Progress::Open(held));
+        }
+        if held >= count {
             self.order = None;
         }
         Ok(())
@@ -256,6 +261,17 @@ impl Holder {
             Err(format!("no answer in time, with {} connections open", self.held.len()))
         } else {
             Ok(())
+        }
+    }
+
+    /// Resets what is under way: it would fail again with every turn.
+    fn give_up(&mut self, stack: &SharedStack, now: Instant) {
+        for (socket, _) in self.exchanges.drain() {
+            stack.with(|stack| {
+                // Both fail only if it is gone already.
+                let _ = stack.abort(socket);
+                let _ = stack.close(now, socket);
+            });
         }
     }
 

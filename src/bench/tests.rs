@@ -211,3 +211,27 @@ fn a_stack_of_our_own_carries_the_load_too() {
     drop(here.connect("10.9.0.2:80"));
     server.join().unwrap();
 }
+
+#[test]
+fn a_crowd_that_stands_already_says_so_and_one_failure_is_told_once() {
+    let (here, there) = device::pair(1_500);
+    let here = Network::builder(here).address("10.9.0.1/24".parse().unwrap()).start().unwrap();
+    let there = Network::builder(there).address("10.9.0.2/24".parse().unwrap()).start().unwrap();
+    let server: SocketAddr = "10.9.0.2:80".parse().unwrap();
+    let serving = crate::serve::Server::new(crate::serve::Config::default()).builtin("");
+    let serving = serving.start(there.shared(), &[server]).unwrap();
+    let url: http::Uri = "http://10.9.0.2/healthz".parse().unwrap();
+    let crowd = Crowd::new(&here, server, vec!["10.9.0.1".parse().unwrap()], &url);
+    assert_eq!(crowd.open(5, |_| true), Ok(5));
+    assert_eq!(crowd.ask(3).map(|times| times.count()), Ok(3));
+    assert_eq!(crowd.open(5, |_| true), Ok(5), "there is nothing to open");
+    assert_eq!(crowd.open(2, |_| true), Ok(5));
+    assert_eq!(crowd.open(7, |_| true), Ok(7));
+
+    let closed = Crowd::new(&here, "10.9.0.2:81".parse().unwrap(), vec!["10.9.0.1".parse().unwrap()], &url);
+    let why = closed.open(1, |_| true).unwrap_err();
+    assert!(why.contains("failed"), "{why}");
+    let why = closed.open(1, |_| true).unwrap_err();
+    assert!(why.contains("given up"), "{why}");
+    drop(serving);
+}
