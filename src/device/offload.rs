@@ -52,7 +52,7 @@ impl Offload {
     fn send_whole(&mut self, now: Instant, packet: &OutPacket<'_>, shape: Shape) -> SendOutcome {
         let is_cut = shape.packets > 1;
         let virtio = VirtioHeader::for_packet(packet, is_cut).emit();
-        if packet.header.len() + shape.payload <= SMALL {
+        if !is_cut && packet.header.len() + shape.payload <= SMALL {
             return self.send_small(&virtio, packet);
         }
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];

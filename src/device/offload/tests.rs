@@ -228,6 +228,28 @@ fn a_kernel_that_refuses_super_packets_gets_single_ones_from_then_on() {
 }
 
 #[test]
+fn a_small_super_packet_is_a_super_packet() {
+    let payload = pattern(400);
+    let slices = [&payload[..]];
+    let header = tcp_headers(V4, 1, FLAGS, payload.len());
+    let packet = tcp_packet(&header, &slices, 100);
+    let mut rig = rig();
+    assert_eq!(rig.send(&packet), SendOutcome::Sent);
+    assert_eq!((rig.written().0.gso_size, rig.counter("device_sent_super_packets")), (100, 1));
+
+    let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::empty()).unwrap();
+    let refusing = Descriptor::new(File::from(OwnedFd::from(timer)), "timer".to_owned(), MTU);
+    let willing = std::mem::replace(&mut rig.device.cut.wire_mut().descriptor, refusing);
+    rig.send(&packet);
+    assert!(!rig.device.whole, "the refusal is understood");
+    rig.device.cut.wire_mut().descriptor = willing;
+    assert_eq!(rig.send(&packet), SendOutcome::Sent);
+    let lengths: Vec<_> = (0..4).map(|_| verified(&rig.written().1).1.len()).collect();
+    assert_eq!(lengths, [100; 4]);
+    assert!(rig.has_written_nothing());
+}
+
+#[test]
 fn a_full_device_takes_nothing_of_a_super_packet() {
     let payload = pattern(60_000);
     let slices = [&payload[..]];
