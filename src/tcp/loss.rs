@@ -183,11 +183,16 @@ impl Connection {
             bare_duplicate: duplicate && segment.options.sack.is_empty(),
         };
         if self.active.existing().is_some_and(|active| active.tail_probe.on_ack(&answer)) {
-            cx.counters.tail_probe_repairs += 1;
-            let in_flight = self.leave_used_window(cx, self.in_flight().min(self.congestion.cwnd()));
-            self.congestion.on_mark(cx.now, in_flight, u32::from(self.snd_mss));
-            self.active.cwnd_limited_at = None;
+            self.on_tail_repair(cx, self.in_flight().min(self.congestion.cwnd()));
         }
+    }
+
+    /// A probe has repaired the loss of what it carried: congestion with `in_flight` bytes under way.
+    pub(super) fn on_tail_repair(&mut self, cx: &mut Context<'_>, in_flight: u32) {
+        cx.counters.tail_probe_repairs += 1;
+        let in_flight = self.leave_used_window(cx, in_flight);
+        self.congestion.on_mark(cx.now, in_flight, u32::from(self.snd_mss));
+        self.active.cwnd_limited_at = None;
     }
 }
 

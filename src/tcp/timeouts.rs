@@ -6,6 +6,8 @@ use crate::time::{Duration, Instant};
 
 /// Least silence after which a connection counts as quiet.
 const QUIET: Duration = Duration::from_secs(1);
+/// Most time until it is asked again whether one does. What kept it from that may have lasted for days.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 impl Connection {
     /// When [`handle_timeout`](Self::handle_timeout) has to be called, `None` if only input can change anything.
@@ -48,15 +50,22 @@ impl Connection {
     }
 
     /// Lets go what a quiet connection needs no memory for, if it is one: nothing is under way, and has not been for
-    /// longer than a retransmission time-out, behind which sending begins anew in any case (RFC 5681 4.1).
-    fn rest(&mut self, cx: &Context<'_>) {
+    /// longer than a retransmission time-out.
+    fn rest(&mut self, cx: &mut Context<'_>) {
         let silence = self.last_sent.until(cx.now).min(self.last_received.until(cx.now));
         if self.active.is_under_way() {
             return; // the timer is set again when that is over
         }
-        if self.active.is_awaited() || silence < self.rto(cx).max(QUIET) {
-            self.active.timers.rest.set(cx.now + silence.max(QUIET));
+        // What is forgotten would be challenged again at once (RFC 5961 10).
+        let challenged = self.active.last_challenge;
+        let challenged = challenged.is_some_and(|at| cx.now - at < cx.config.challenge_ack_interval);
+        if challenged || self.active.is_awaited() || silence < self.rto(cx).max(QUIET) {
+            self.active.timers.rest.set(cx.now + silence.clamp(QUIET, LOOK_AGAIN));
             return;
+        }
+        if self.active.tail_probe.is_outstanding() {
+            // Whoever had received the original would have told of the probe by now: it has repaired a loss.
+            self.on_tail_repair(cx, self.congestion.cwnd());
         }
         self.congestion.on_rest();
         self.active.let_go();

@@ -22,6 +22,8 @@ pub(in crate::tcp) struct Cubic {
     ssthresh: u32,
     /// The first slow start goes on; later ones know their threshold (RFC 9406 4.3).
     first_slow_start: bool,
+    /// The window has been reduced at least once: the threshold comes of that, and not of HyStart++ alone.
+    reduced: bool,
     /// W_max, in bytes: the window at the last reduction, less if it had not come back to where it was before that.
     w_max: f32,
     growth: Option<Box<Growth>>,
@@ -65,13 +67,13 @@ impl Growth {
 impl Cubic {
     pub(in crate::tcp) fn new(initial_window: u32) -> Self {
         let (cwnd, ssthresh) = (initial_window, u32::MAX);
-        Cubic { cwnd, ssthresh, first_slow_start: true, w_max: 0.0, growth: None }
+        Cubic { cwnd, ssthresh, first_slow_start: true, reduced: false, w_max: 0.0, growth: None }
     }
 
     fn growth(&mut self) -> &mut Growth {
         self.growth.get_or_insert_with(|| {
-            // After a rest the threshold tells what cwnd_prior was (RFC 9438 4.6).
-            let prior = if self.first_slow_start { 0.0 } else { self.ssthresh as f32 / BETA };
+            // After a rest the threshold tells what cwnd_prior was (RFC 9438 4.6), if there was one.
+            let prior = if self.reduced { self.ssthresh as f32 / BETA } else { 0.0 };
             Box::new(Growth { prior, ..Growth::default() })
         })
     }
@@ -135,7 +137,7 @@ impl Cubic {
         // A window that did not come back to where it was makes room for others.
         self.w_max = if cwnd < self.w_max { cwnd * (1.0 + BETA) / 2.0 } else { cwnd };
         self.ssthresh = ((cwnd * BETA) as u32).max(2 * mss);
-        self.first_slow_start = false;
+        (self.first_slow_start, self.reduced) = (false, true);
         self.growth = Some(Box::new(Growth { prior: cwnd, ..Growth::default() }));
     }
 }
@@ -325,6 +327,8 @@ mod tests {
         }
         assert!((40..100).contains(&(cubic.ssthresh() / MSS)), "{}", cubic.ssthresh());
         assert!(!cubic.first_slow_start, "for the first slow start alone");
+        cubic.on_rest();
+        assert_eq!(cubic.growth().prior, 0.0, "the window was never reduced");
     }
 
     /// What a later acknowledgment needs, and what a quiet connection keeps.

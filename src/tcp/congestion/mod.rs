@@ -235,7 +235,7 @@ pub(super) fn initial_window(segments: u32, mss: u32, syn_was_lost: bool) -> u32
 mod tests {
     use super::*;
 
-    /// An idle connection has one of these, and nothing else of congestion control.
+    /// An idle connection has one of these, and nothing else of congestion control but the box of a BBR.
     #[test]
     fn what_is_known_of_the_path_is_24_bytes() {
         assert_eq!(size_of::<Controller>(), 24);

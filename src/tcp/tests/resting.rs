@@ -68,3 +68,50 @@ fn keep_alive_probes_and_their_answers_wake_nothing() {
     assert_eq!(rig.recv().ack(), 1, "a probe of the peer's is answered");
     assert!(!rig.connection.active.is_awake());
 }
+
+#[test]
+fn rfc_5961_10_a_rest_lets_nobody_draw_more_challenges() {
+    let interval = Duration::from_secs(10);
+    let mut rig = Rig::established();
+    rig.config.challenge_ack_interval = interval;
+    rig.rest();
+    for _ in 0..6 {
+        rig.send(segment(5, 1, RST), b"");
+        rig.connection.take_events();
+        rig.advance(ms(1_500));
+    }
+    assert_eq!(rig.counters.challenge_acks, 1);
+    rig.advance(interval);
+    rig.send(segment(5, 1, RST), b"");
+    assert_eq!(rig.counters.challenge_acks, 2);
+    rig.rest();
+}
+
+#[test]
+fn what_was_unread_for_an_hour_and_is_read_keeps_nothing_awake_for_another() {
+    let mut rig = Rig::established();
+    rig.send(ack(1, 1), b"abc");
+    rig.advance(Duration::from_secs(3_600));
+    assert_eq!(rig.read().unwrap(), b"abc");
+    rig.connection.take_events();
+    rig.advance(Duration::from_secs(120));
+    assert!(!rig.connection.active.is_awake());
+}
+
+#[test]
+fn rfc_8985_7_4_2_a_probe_that_nothing_more_is_heard_of_has_repaired_a_loss() {
+    for original_arrived in [false, true] {
+        let mut rig = Rig::established_with_sack();
+        rig.write(4_000);
+        rig.advance(ms(20));
+        assert_eq!(rig.counters.tail_probes, 1);
+        rig.send(ack(1, 4_001), b"");
+        if original_arrived {
+            rig.send(sack(1, 4_001, &[(3_001, 4_001)]), b"");
+        }
+        let before = rig.info().cwnd;
+        rig.rest();
+        assert_eq!(rig.counters.tail_probe_repairs, u64::from(!original_arrived));
+        assert_eq!(rig.info().cwnd < before, !original_arrived, "{before}");
+    }
+}
