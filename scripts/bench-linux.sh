@@ -2,17 +2,17 @@
 # Goodput over emulated links, as a share of what Linux reaches against itself:
 #
 #     sudo ./scripts/bench-linux.sh [--seconds 20] [--repetitions 3] [--control "cubic bbr"] [--loss "0 0.1 1"]
-#                                   [--rtt "2 20 100"] [--rate 100]
+#                                   [--rtt "2 20 100"] [--rate 100] [--reorder 0]
 #
-# Every cell is a link of RATE Mbit/s with a queue of one bandwidth-delay product, the loss (in percent) both ways, and
-# the same seed for all who use it. Four flows, one after another: Linux to Linux and ours to Linux, down the link; Linux
-# to Linux and Linux to ours, up the link, whose losses are others. All have the same congestion control. Prints a table
-# in Markdown: Mbit/s, medians of the repetitions, and medians of the shares.
+# Every cell is a link of RATE Mbit/s with a queue of one bandwidth-delay product, the loss and the reordering (in
+# percent) both ways, and the same seed for all who use it. Four flows, one after another: Linux to Linux and ours to
+# Linux, down the link; Linux to Linux and Linux to ours, up the link, whose losses are others. All have the same
+# congestion control. Prints a table in Markdown: Mbit/s, medians of the repetitions, and medians of the shares.
 #
 #     Linux ── tun0 ── the link ── tun0 ── Linux, and behind it, forwarded: lw0 ── ours
 set -euo pipefail
 cd "$(dirname "$0")/.."
-SECONDS_EACH=20 REPETITIONS=3 CONTROLS="cubic bbr" LOSSES="0 0.1 1" RTTS="2 20 100" RATE=100
+SECONDS_EACH=20 REPETITIONS=3 CONTROLS="cubic bbr" LOSSES="0 0.1 1" RTTS="2 20 100" RATE=100 REORDER=0
 while [ $# -gt 0 ]; do
     case "$1" in
         --seconds) SECONDS_EACH=$2 ;;
@@ -21,6 +21,7 @@ while [ $# -gt 0 ]; do
         --loss) LOSSES=$2 ;;
         --rtt) RTTS=$2 ;;
         --rate) RATE=$2 ;;
+        --reorder) REORDER=$2 ;;
         *)
             sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
             exit 2
@@ -59,7 +60,7 @@ over() {
     local queue=$((RATE * 1000 / 8 * $2)) loss=$1 rtt=$2 seed=$3 link
     shift 3
     background link "$LONGWIRE" link --a "$(ns client)/tun0" --b "$(ns server)/tun0" --seed "$seed" \
-        --delay "$((rtt * 500))us" --loss "$loss%" --rate "${RATE}mbit" --queue "$((queue / 1024 + 1))KiB"
+        --delay "$((rtt * 500))us" --loss "$loss%" --reorder "$REORDER%" --rate "${RATE}mbit" --queue "$((queue / 1024 + 1))KiB"
     link=$BACKGROUND_PID
     wait_for_line link 'link between'
     ip -n "$(ns client)" address add 10.8.0.1/24 dev tun0
