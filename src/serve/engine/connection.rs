@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task;
 
 use super::Turn;
-use super::table::Rest;
+use super::table::{Rest, Waiting};
 use crate::driver::{Chunk, Duration, Error, Instant, Readiness, SocketId};
 use crate::http::{Reason, Reasons, ServerConfig, ServerConnection, Session, Transport};
 
@@ -32,8 +32,8 @@ pub(super) enum Fate {
 pub(super) struct Connection {
     socket: SocketId,
     session: Session,
-    /// Requests when it was woken, unless it is new: only one that has been answered since rests again.
-    woken_at: Option<u32>,
+    /// What was kept of it when it was woken, unless it is new.
+    woken_from: Option<Rest>,
     /// In the queue of those that have something to do.
     pub(super) queued: bool,
     /// There may be something to read.
@@ -67,7 +67,7 @@ impl Connection {
         Connection {
             socket,
             session: Session::new(connection),
-            woken_at: None,
+            woken_from: None,
             queued: false,
             readable: true,
             blocked: false,
@@ -81,14 +81,23 @@ impl Connection {
     pub(super) fn resume(socket: SocketId, config: &Arc<ServerConfig>, rest: Rest) -> Self {
         let deadline = rest.deadline(config).map_or(Duration::MAX, |at| at - Instant::ZERO);
         let connection = ServerConnection::resume(Arc::clone(config), rest.requests, deadline);
-        Connection { woken_at: Some(rest.requests), readable: false, ..Self::new(socket, connection) }
+        Connection { woken_from: Some(rest), readable: false, ..Self::new(socket, connection) }
     }
 
-    /// What to keep of it if nothing is under way.
+    /// What to keep of it if nothing is under way. One on which nothing was asked since it was woken waits on, and does not
+    /// begin anew; before the first request it is served until its header time-out.
     pub(super) fn rest(&self, now: Instant) -> Option<Rest> {
         let requests = self.requests();
         let quiet = self.session.is_at_rest() && !self.readable && !self.failed && self.extra.is_none();
-        (quiet && self.woken_at != Some(requests)).then_some(Rest { requests, since: now })
+        if !quiet {
+            return None;
+        }
+        match self.woken_from {
+            Some(rest) if rest.requests == requests => {
+                (requests > 0).then_some(Rest { waiting: Waiting::Stirred, ..rest })
+            }
+            _ => Some(Rest::new(requests, now)),
+        }
     }
 
     pub(super) fn socket(&self) -> SocketId {

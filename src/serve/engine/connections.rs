@@ -136,8 +136,13 @@ impl Connections {
                 self.enqueue(socket);
             }
         }
+        // As many as can be looked at: the others are overdue in the next turn, and need no memory until then.
+        let mut most = RUNS;
         for waiting in Waiting::ALL {
-            while let Some(socket) = self.overdue(waiting, turn) {
+            while most > 0
+                && let Some(socket) = self.overdue(waiting, turn)
+            {
+                most -= 1;
                 self.wake(&turn.env.http, turn.now, socket);
                 if let Some(connection) = self.table.busy_mut(socket) {
                     connection.fire(turn);
@@ -223,4 +228,60 @@ impl Connections {
 fn is_news(stack: &SharedStack, socket: SocketId) -> bool {
     let readiness = stack.with(|stack| stack.readiness(socket));
     readiness.map_or(true, |now| now.readable || now.closed || now.failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device;
+    use crate::driver::Duration;
+    use crate::http::{Clock, Router};
+    use crate::net::Network;
+    use crate::serve::engine::table::Rest;
+    use crate::serve::engine::{Environment, Wakes};
+    use crate::serve::reception::Reception;
+    use crate::serve::{Config, Stats};
+
+    /// More than a turn looks at, and some.
+    const MANY: usize = 2 * RUNS + 100;
+
+    #[test]
+    fn many_that_are_overdue_at_once_are_woken_a_few_in_each_turn() {
+        let network = Network::builder(device::pair(1_500).0);
+        let network = network.address("10.9.0.1/24".parse().unwrap()).start().unwrap();
+        let stack = network.shared();
+        let (config, stats) = (Config::default(), Arc::new(Stats::default()));
+        let http = Arc::new(config.http.clone());
+        let reception = Reception::new(Box::new(Router::default()), &config, Arc::clone(&stats));
+        let wakes = Wakes::new(stack.ringer().clone());
+        let env = Environment { config, http: Arc::clone(&http), reception, wakes, stats };
+        let moment = |now: Instant| Clock::default().now(now - Instant::ZERO, 784_111_777);
+        let begin = Instant::from_secs(100);
+
+        let mut connections = Connections::new(begin);
+        for index in 0..MANY {
+            let socket = SocketId::from_bits(index as u64);
+            let served = ServerConnection::new(Arc::clone(&http), moment(begin));
+            connections.table.insert([127, 0, 0, 1].into(), Connection::new(socket, served));
+            connections.table.rest(socket, Rest::new(1, begin + Duration::from_millis(index as u64)));
+        }
+        let now = begin + Duration::from_secs(86_400);
+        let turn = Turn { stack, now, moment: moment(now), env: &env };
+        let mut woken = 0;
+        while woken < MANY {
+            assert!(connections.deadline(&http).is_some_and(|at| at <= now), "{woken} were woken");
+            connections.fire(&turn);
+            woken = MANY.min(woken + RUNS);
+            assert_eq!(connections.idle_len(), MANY - woken);
+            let longest = connections.table.longest_idle(Waiting::Next, now);
+            assert_eq!(longest.map(|(socket, _)| socket.index() as usize), (woken < MANY).then_some(woken));
+            connections.run(&turn);
+        }
+        // Each waits for its client's FIN, but not for ever.
+        let now = now + Duration::from_secs(3_600);
+        let turn = Turn { stack, now, moment: moment(now), env: &env };
+        connections.fire(&turn);
+        (0..=MANY / RUNS).for_each(|_| connections.run(&turn));
+        assert_eq!(connections.len(), 0);
+    }
 }

@@ -41,6 +41,7 @@ struct Idle {
     since: u32,
     before: u32,
     after: u32,
+    waiting: Waiting,
 }
 
 /// What is kept of a connection while nothing is under way.
@@ -49,14 +50,21 @@ pub(super) struct Rest {
     /// Requests so far.
     pub(super) requests: u32,
     pub(super) since: Instant,
+    pub(super) waiting: Waiting,
 }
 
 impl Rest {
+    /// Of one that has just done what it had to do.
+    pub(super) fn new(requests: u32, since: Instant) -> Rest {
+        let waiting = if requests == 0 { Waiting::First } else { Waiting::Next };
+        Rest { requests, since, waiting }
+    }
+
     /// When it ends if nothing comes. Of those who wait for the same, who has begun first ends first.
     pub(super) fn deadline(&self, config: &ServerConfig) -> Option<Instant> {
-        let limit = match Waiting::of(self.requests) {
+        let limit = match self.waiting {
             Waiting::First => Some(config.header_timeout),
-            Waiting::Next => config.idle_timeout,
+            Waiting::Next | Waiting::Stirred => config.idle_timeout,
         };
         Some(self.since + limit? + TICK)
     }
@@ -74,28 +82,27 @@ impl Queue {
     const EMPTY: Queue = Queue { longest: NONE, latest: NONE, len: 0 };
 }
 
-/// Which of the two queues of idle connections: they wait for different times.
+/// Which of the queues of idle connections: they wait for different times, or from different times on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waiting {
     /// For their first request.
     First,
     /// For another one.
     Next,
+    /// For another one, too. Something has come since it became idle that was none, and puts nothing off: it does not go
+    /// behind those who have become idle since.
+    Stirred,
 }
 
 impl Waiting {
-    pub(super) const ALL: [Waiting; 2] = [Waiting::First, Waiting::Next];
-
-    fn of(requests: u32) -> Waiting {
-        if requests == 0 { Waiting::First } else { Waiting::Next }
-    }
+    pub(super) const ALL: [Waiting; 3] = [Waiting::First, Waiting::Next, Waiting::Stirred];
 }
 
-/// The connections. Every operation takes the same time however many there are.
+/// The connections. Every operation but [`sockets`](Table::sockets) takes the same time however many there are.
 pub(super) struct Table {
     pages: Vec<Option<Box<[Slot; PAGE]>>>,
     len: usize,
-    queues: [Queue; 2],
+    queues: [Queue; 3],
     crew: Crew,
     clients: HashMap<IpAddr, u32>,
 }
@@ -105,7 +112,7 @@ impl Table {
         Table {
             pages: Vec::new(),
             len: 0,
-            queues: [Queue::EMPTY; 2],
+            queues: [Queue::EMPTY; 3],
             crew: Crew::default(),
             clients: HashMap::new(),
         }
@@ -186,15 +193,24 @@ impl Table {
     pub(super) fn rest(&mut self, socket: SocketId, rest: Rest) {
         let Some(post) = self.post_of(socket) else { return };
         self.crew.let_go(post);
-        let queue = &mut self.queues[Waiting::of(rest.requests) as usize];
+        let Rest { requests, waiting, .. } = rest;
+        let queue = &mut self.queues[waiting as usize];
         let before = std::mem::replace(&mut queue.latest, socket.index());
         queue.len += 1;
         if before == NONE {
             queue.longest = socket.index();
         }
-        let (generation, requests, since) = (generation(socket), rest.requests, tick(rest.since));
+        // Nobody overtakes in a queue, so that its order is that of the deadlines: one that was stirred after another
+        // waits as long as that one. Whoever gains by that has asked something on the other.
+        let mut since = tick(rest.since);
+        if let Slot::Idle(last) = self.slot(before)
+            && last.since.wrapping_sub(since) < 1 << 31
+        {
+            since = last.since;
+        }
+        let generation = generation(socket);
         *self.slot_mut(socket.index()) =
-            Slot::Idle(Idle { generation, requests, since, before, after: NONE });
+            Slot::Idle(Idle { generation, requests, since, before, after: NONE, waiting });
         self.link(before, |idle| idle.after = socket.index());
     }
 
@@ -263,10 +279,10 @@ impl Table {
 
     /// Whether it was in a queue.
     fn take_from_queue(&mut self, index: u32) -> bool {
-        let Slot::Idle(Idle { requests, before, after, .. }) = self.slot(index) else { return false };
+        let Slot::Idle(Idle { waiting, before, after, .. }) = self.slot(index) else { return false };
         self.link(before, |idle| idle.after = after);
         self.link(after, |idle| idle.before = before);
-        let queue = &mut self.queues[Waiting::of(requests) as usize];
+        let queue = &mut self.queues[waiting as usize];
         if before == NONE {
             queue.longest = after;
         }
@@ -282,7 +298,7 @@ impl Idle {
     fn rest(&self, now: Instant) -> Rest {
         let ago = u64::from(tick(now).wrapping_sub(self.since));
         let since = Instant::from_nanos((now.as_nanos() >> SHIFT).saturating_sub(ago) << SHIFT);
-        Rest { requests: self.requests, since }
+        Rest { requests: self.requests, since, waiting: self.waiting }
     }
 }
 
@@ -318,7 +334,7 @@ mod tests {
         let mut table = Table::new();
         for (second, &index) in indices.iter().enumerate() {
             table.insert(CLIENT, connection(socket(index, 7)));
-            table.rest(socket(index, 7), Rest { requests: 1, since: Instant::from_secs(second as u64) });
+            table.rest(socket(index, 7), Rest::new(1, Instant::from_secs(second as u64)));
         }
         table
     }
@@ -340,7 +356,7 @@ mod tests {
         table.wake(woken, connection(woken));
         assert!(table.busy_mut(woken).is_some());
         assert_eq!((table.len(), table.idle_len()), (4, 3));
-        table.rest(woken, Rest { requests: 2, since: Instant::from_secs(50) });
+        table.rest(woken, Rest::new(2, Instant::from_secs(50)));
         assert_eq!(drain(&mut table), [3, 5, 70, 1_000]);
         assert_eq!((table.len(), table.idle_len(), table.of_client(CLIENT)), (0, 0, 0));
     }
@@ -360,11 +376,29 @@ mod tests {
     fn what_waits_for_its_first_request_waits_apart() {
         let mut table = table(&[1]);
         table.insert(CLIENT, connection(socket(2, 0)));
-        table.rest(socket(2, 0), Rest { requests: 0, since: Instant::from_secs(9) });
+        table.rest(socket(2, 0), Rest::new(0, Instant::from_secs(9)));
         let first = table.longest_idle(Waiting::First, Instant::from_secs(10)).unwrap();
         assert_eq!((first.0, first.1.requests), (socket(2, 0), 0));
         assert!(Instant::from_secs(9) - first.1.since < Duration::from_millis(17), "{:?}", first.1);
         assert_eq!(drain(&mut table), [1]);
+    }
+
+    #[test]
+    fn what_is_stirred_waits_on_and_the_order_stays_that_of_the_deadlines() {
+        let mut table = table(&[1, 2, 3]);
+        for index in [2, 1] {
+            let stirred = socket(index, 7);
+            let rest = table.idle(stirred, Instant::from_secs(10)).unwrap();
+            table.wake(stirred, connection(stirred));
+            table.rest(stirred, Rest { waiting: Waiting::Stirred, ..rest });
+        }
+        assert_eq!(table.idle_len(), 3);
+        let since = |index| table.idle(socket(index, 7), Instant::from_secs(10)).unwrap().since;
+        assert!(Instant::from_secs(1) - since(2) < TICK, "as before: {:?}", since(2));
+        assert_eq!(since(1), since(2), "it does not overtake");
+        let first = table.longest_idle(Waiting::Stirred, Instant::from_secs(10)).unwrap();
+        assert_eq!(first.0, socket(2, 7));
+        assert_eq!(drain(&mut table), [3]);
     }
 
     #[test]

@@ -74,6 +74,28 @@ fn when_it_is_crowded_the_longest_idle_goes_first() {
 }
 
 #[test]
+fn what_is_no_request_makes_nobody_stay_when_it_is_crowded() {
+    let world = World::new(|config| {
+        config.max_connections = 10;
+        config.http.idle_timeout = None;
+    });
+    let mut open: Vec<Client> = (0..9).map(|_| world.connect()).collect();
+    for client in &mut open {
+        client.send(GET);
+        client.answer();
+    }
+    eventually("all are idle", || world.server.stats().idle() == 9);
+    let received = || world.server.stats().counters().find(|(name, ..)| *name == "received_bytes").unwrap().2;
+    let before = received();
+    open.iter_mut().for_each(|client| client.send("\r\n"));
+    eventually("all were read", || received() == before + 18);
+    eventually("all are idle again", || world.server.stats().idle() == 9);
+    assert_eq!(world.ask(GET).status(), 200);
+    eventually("one was evicted", || world.server.stats().count(Reason::Evicted) == 1);
+    eventually("and is gone", || world.server.stats().connections() <= 9);
+}
+
+#[test]
 fn a_slow_head_is_408() {
     let world = World::new(|config| config.http.header_timeout = Duration::from_millis(80));
     let mut slow = world.connect();
