@@ -4,17 +4,14 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Interest, Poll, Token};
 
 use crate::Figure;
 use crate::arguments::Arguments;
 use crate::latency::Latencies;
 use crate::socket;
-use crate::usage::{Usage, Used};
-
-const WARM_UP: Duration = Duration::from_millis(200);
-/// Without an answer for so long, something is broken.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::turns::{self, Crowd, PATIENCE};
+use crate::usage::Used;
 
 /// A request; with `last` the connection ends with it.
 pub fn request(arguments: &Arguments, last: bool) -> Vec<u8> {
@@ -81,12 +78,7 @@ pub fn measure(arguments: &Arguments) -> io::Result<Vec<Figure>> {
     for index in 0..load.lines.len() {
         load.ask(index)?;
     }
-    load.run(WARM_UP)?;
-    load.latencies.clear();
-    let begin = Usage::now(&arguments.pids)?;
-    load.run(arguments.duration)?;
-    let used = begin.since(&arguments.pids)?;
-    Ok(figures(arguments, load.latencies, used))
+    turns::measure(arguments, &mut load)
 }
 
 struct Load {
@@ -123,21 +115,6 @@ impl Load {
         Ok(Line { stream, answer, missing: 0, asked: Instant::now() })
     }
 
-    fn run(&mut self, duration: Duration) -> io::Result<()> {
-        let mut events = Events::with_capacity(self.lines.len());
-        let end = Instant::now() + duration;
-        while Instant::now() < end {
-            self.poll.poll(&mut events, Some(PATIENCE))?;
-            if events.is_empty() {
-                return Err(ErrorKind::TimedOut.into());
-            }
-            for event in &events {
-                self.turn(event.token().0)?;
-            }
-        }
-        Ok(())
-    }
-
     fn ask(&mut self, index: usize) -> io::Result<()> {
         let line = &mut self.lines[index];
         line.asked = Instant::now();
@@ -146,6 +123,16 @@ impl Load {
             count if count == self.batch.len() => Ok(()),
             _ => Err(io::Error::other("a socket has no room for the requests")),
         }
+    }
+}
+
+impl Crowd for Load {
+    fn poll(&mut self) -> &mut Poll {
+        &mut self.poll
+    }
+
+    fn latencies(&mut self) -> &mut Latencies {
+        &mut self.latencies
     }
 
     fn turn(&mut self, index: usize) -> io::Result<()> {

@@ -8,6 +8,7 @@ mod http;
 mod latency;
 mod short;
 mod socket;
+mod turns;
 mod usage;
 
 use std::env;

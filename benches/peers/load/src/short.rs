@@ -1,21 +1,18 @@
 //! Requests, each on a connection of its own.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Interest, Poll, Token};
 
 use crate::Figure;
 use crate::arguments::Arguments;
-use crate::http::{answer_len, figures, request};
+use crate::http::{answer_len, request};
 use crate::latency::Latencies;
 use crate::socket;
-use crate::usage::Usage;
+use crate::turns::{self, Crowd};
 
-const WARM_UP: Duration = Duration::from_millis(200);
-/// Without an event for so long, something is broken.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// Room for an answer.
 const ANSWER: usize = 4_096;
 
@@ -51,12 +48,7 @@ pub fn measure(arguments: &Arguments) -> io::Result<Vec<Figure>> {
         let place = load.open(index)?;
         load.places.push(place);
     }
-    load.run(WARM_UP)?;
-    load.latencies.clear();
-    let begin = Usage::now(&arguments.pids)?;
-    load.run(arguments.duration)?;
-    let used = begin.since(&arguments.pids)?;
-    Ok(figures(arguments, load.latencies, used))
+    turns::measure(arguments, &mut load)
 }
 
 impl Load<'_> {
@@ -67,20 +59,15 @@ impl Load<'_> {
         self.poll.registry().register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
         Ok(Place { stream, begun, asked: false, received: 0, answer: [0; ANSWER] })
     }
+}
 
-    fn run(&mut self, duration: Duration) -> io::Result<()> {
-        let mut events = Events::with_capacity(self.places.len());
-        let end = Instant::now() + duration;
-        while Instant::now() < end {
-            self.poll.poll(&mut events, Some(PATIENCE))?;
-            if events.is_empty() {
-                return Err(ErrorKind::TimedOut.into());
-            }
-            for event in &events {
-                self.turn(event.token().0)?;
-            }
-        }
-        Ok(())
+impl Crowd for Load<'_> {
+    fn poll(&mut self) -> &mut Poll {
+        &mut self.poll
+    }
+
+    fn latencies(&mut self) -> &mut Latencies {
+        &mut self.latencies
     }
 
     fn turn(&mut self, index: usize) -> io::Result<()> {
