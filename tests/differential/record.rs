@@ -100,7 +100,10 @@ fn document(count: usize, different: &[(&str, &str, String)]) -> String {
          the calls answer. {count} scenarios (`tests/differential`); {} are different, and each difference is listed here.\n\
          `cargo test --test differential` compares with what Linux did when it was recorded, and\n\
          `tests/integration/differential.sh` with the kernel of the machine and with hundreds of random scenarios.\n\
-         What a timer sends again is not compared. Written by the test (`LONGWIRE_DIFFERENTIAL=update`).\n",
+         What a timer sends again is not compared. Written by the test (`LONGWIRE_DIFFERENTIAL=update`).\n\n\
+         Of the random scenarios of the seeds 0 to 3,000 seven are different (the script runs 400 that are not): six times\n\
+         Linux's header prediction takes the data in order of a segment whose acknowledgment is too old, where RFC 5961 5.2\n\
+         drops the segment; once its SACK blocks stand in another order behind a duplicate.\n",
         different.len()
     );
     for (name, reason, lines) in different {
