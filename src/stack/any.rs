@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use super::fast_open::PendingFastOpens;
+use super::handshake::listener_at;
 use super::listener::Listener;
 use super::socket::{Entry, SharedOptions, Socket};
 use super::{Error, ListenOptions, SocketId, Stack};
@@ -41,6 +42,10 @@ impl Stack {
         let mut listener = Listener::new(local, backlog, max_connections, shared);
         listener.fast_opens = PendingFastOpens::new(fast_open);
         let id = self.sockets.insert(Entry::new(Socket::Listener(Box::new(listener))));
+        let origin = self.origins.open(id);
+        if let Some(listening) = listener_at(&mut self.sockets, id.index) {
+            listening.origin = origin;
+        }
         self.listeners.insert(local, id.index);
         id
     }

@@ -78,7 +78,7 @@ impl Stack {
         let options = options.map_or_else(|| Arc::clone(&self.socket_options), SharedOptions::new);
         let open = self.open(&tuple, floor, options);
         let connection = connect(self, &tuple, open);
-        let tcp = TcpSocket { connection, ends: Ends::new(&tuple), listener: SocketId::NONE };
+        let tcp = TcpSocket { connection, ends: Ends::new(&tuple) };
         let index = self.insert_connection(tag, tcp, Stage::Open);
         self.touch(index);
         self.sockets.id_at(index).ok_or(Error::StaleSocket)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::flow::FourTuple;
 use super::handshake::listener_at;
 use super::listener::Listener;
-use super::socket::{Entry, Socket};
+use super::socket::{Entry, Known, Socket};
 use super::tcp_input::Segment;
 use super::{Chunk, Duration, Error, Instant, SocketId, Stack};
 use crate::tcp::{Connection, FastOpenAttempt, FastOpenReport, TimeWait};
@@ -178,7 +178,7 @@ impl Stack {
         let connection = Connection::accept_fast(&mut self.env.context(), &half, open, syn, grant);
         let index = self.insert_passive(listener, segment.tuple, connection);
         if let Some(entry) = self.sockets.at_mut(index) {
-            entry.progress.fast_open = true;
+            entry.progress.set(Known::FastOpen);
         }
         self.env.counters.stack.handshakes_started += 1;
         self.touch(index);
@@ -187,15 +187,15 @@ impl Stack {
     /// What has become of a Fast Open, once it is known.
     pub(super) fn settle_fast_open(&mut self, index: u32) {
         let now = self.env.now;
-        let Some(Entry { socket: Socket::Tcp(tcp), progress, .. }) = self.sockets.at_mut(index) else {
+        let Some(Entry { socket: Socket::Tcp(tcp), origin, progress, .. }) = self.sockets.at_mut(index)
+        else {
             return;
         };
         if let Some(report) = tcp.connection.take_fast_open_report() {
             let route = route(&tcp.ends.tuple());
             self.fast_opens.note(now, route, &report);
-        } else if progress.fast_open && !tcp.connection.is_unconfirmed() {
-            progress.fast_open = false;
-            let (listener, cut_short) = (tcp.listener, tcp.connection.take_cut_short());
+        } else if !tcp.connection.is_unconfirmed() && progress.unset(Known::FastOpen) {
+            let (listener, cut_short) = (self.origins.listener(*origin), tcp.connection.take_cut_short());
             if let Some(entry) = self.sockets.get_mut(listener)
                 && let Socket::Listener(listening) = &mut entry.socket
             {

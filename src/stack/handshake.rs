@@ -9,7 +9,7 @@ use super::flow::{Ends, Flow, FourTuple, source};
 use super::listener::Listener;
 use super::socket::{Entry, HalfOpenEntry, Progress, SharedOptions, Socket, Stage, TcpSocket};
 use super::tcp_input::Segment;
-use super::{Chunk, SocketId, Stack};
+use super::{Chunk, Stack};
 use crate::tcp::{Connection, EcnMode, HalfOpen, HalfOpenReply, HalfOpenTimeout, Open, TimeWait};
 use crate::wire::{FastOpenCookie, SeqNumber, TcpHeader};
 
@@ -218,20 +218,22 @@ impl Stack {
 
     /// Gives a listener's new connection its places in the tables.
     pub(super) fn insert_passive(&mut self, listener: u32, tuple: FourTuple, connection: Connection) -> u32 {
-        let hop_limit = self.sockets.at(listener).map(|entry| entry.hop_limit);
-        let listener = self.sockets.id_at(listener).unwrap_or(SocketId::NONE);
-        let tag = self.demux.tag(&tuple);
-        let tcp = TcpSocket { connection, ends: Ends::new(&tuple), listener };
-        let index = self.insert_connection(tag, tcp, Stage::Handshake);
-        if let (Some(entry), Some(hop_limit)) = (self.sockets.at_mut(index), hop_limit) {
-            entry.hop_limit = hop_limit;
+        let tcp = TcpSocket { connection, ends: Ends::new(&tuple) };
+        let index = self.insert_connection(self.demux.tag(&tuple), tcp, Stage::Handshake);
+        if let Some(Entry { socket: Socket::Listener(listening), hop_limit, .. }) = self.sockets.at(listener)
+        {
+            let (origin, hop_limit) = (listening.origin, *hop_limit);
+            self.origins.add(origin);
+            if let Some(entry) = self.sockets.at_mut(index) {
+                (entry.origin, entry.hop_limit) = (origin, hop_limit);
+            }
         }
         index
     }
 
     /// Gives a connection its places in the tables, and says which socket it is.
     pub(super) fn insert_connection(&mut self, tag: Tag, tcp: TcpSocket, stage: Stage) -> u32 {
-        let progress = Progress { stage, in_demux: true, live: true, fast_open: false };
+        let progress = Progress::new(stage);
         let index = self.sockets.insert(Entry { progress, ..Entry::new(Socket::Tcp(tcp)) }).index;
         self.demux.insert(tag, Flow::Connection(index));
         self.live += 1;

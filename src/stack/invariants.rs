@@ -2,7 +2,7 @@
 
 use super::Stack;
 use super::flow::Flow;
-use super::socket::{Progress, Socket, TcpSocket};
+use super::socket::{Known, Progress, Socket, TcpSocket};
 
 impl Stack {
     /// `Err` says which invariant is violated: of a control block, or between the tables of the stack.
@@ -18,13 +18,12 @@ impl Stack {
             self.check_connection(index, tcp, progress).map_err(|error| format!("{tuple:?}: {error}"))?;
         }
         self.check_listeners()?;
-        let count =
-            |what: fn(Progress) -> bool| connections().filter(|&(_, _, progress)| what(progress)).count();
-        let flows = count(|progress| progress.in_demux) + self.half_open.len() + self.time_wait.len();
+        let count = |known| connections().filter(|(_, _, progress)| progress.is(known)).count();
+        let flows = count(Known::InDemux) + self.half_open.len() + self.time_wait.len();
         let marked = self.sockets.iter().filter(|(_, entry)| entry.output.is_wanted()).count();
         for (what, counted, kept) in [
             ("flows", flows, self.demux.len()),
-            ("live connections", count(|progress| progress.live), self.live),
+            ("live connections", count(Known::Live), self.live),
             ("sockets that want to send", marked, self.output.wanted()),
         ] {
             if counted != kept {
@@ -38,7 +37,7 @@ impl Stack {
         tcp.connection.check_invariants()?;
         let tuple = tcp.ends.tuple();
         let found = self.find_flow(self.demux.tag(&tuple), &tuple);
-        if progress.in_demux && found != Some(Flow::Connection(index)) {
+        if progress.is(Known::InDemux) && found != Some(Flow::Connection(index)) {
             return Err(format!("its segments go to {found:?}"));
         }
         if tcp.connection.is_finished() && tcp.connection.is_orphan() {
@@ -58,9 +57,9 @@ impl Stack {
             let id = self.sockets.id_at(index);
             let (mut alive, mut pending) = (0, 0);
             for (_, entry) in self.sockets.iter() {
-                if matches!(&entry.socket, Socket::Tcp(tcp) if Some(tcp.listener) == id) {
+                if matches!(entry.socket, Socket::Tcp(_)) && Some(self.origins.listener(entry.origin)) == id {
                     alive += 1;
-                    pending += usize::from(entry.progress.fast_open);
+                    pending += usize::from(entry.progress.is(Known::FastOpen));
                 }
             }
             for (what, counted, kept) in [

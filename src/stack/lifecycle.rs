@@ -2,7 +2,7 @@
 
 use super::demux::Tag;
 use super::flow::{Flow, FourTuple};
-use super::socket::{Entry, Socket, Stage};
+use super::socket::{Entry, Known, Socket, Stage};
 use super::{Error, Readiness, Stack};
 use crate::tcp::{State, TimeWait};
 
@@ -19,19 +19,18 @@ impl Stack {
         }
         let events = tcp.connection.take_events();
         let progress = &mut entry.progress;
-        if progress.stage == Stage::Open {
+        if progress.stage() == Stage::Open {
             self.events.post(id, &mut entry.untold, events.into());
         }
         let finished = tcp.connection.is_finished();
         let waiting = tcp.connection.time_wait();
         // All that was written has arrived, and nobody is there to read: what is left is the peer's affair.
         let delivered = tcp.connection.is_orphan() && tcp.connection.state() == State::FinWait2;
-        if progress.live && (finished || waiting.is_some() || delivered) {
-            progress.live = false;
+        if (finished || waiting.is_some() || delivered) && progress.unset(Known::Live) {
             self.live -= 1;
         }
-        let free = finished && (tcp.connection.is_orphan() || progress.stage == Stage::Handshake);
-        if progress.in_demux && tcp.connection.state() == State::Closed || waiting.is_some() {
+        let free = finished && (tcp.connection.is_orphan() || progress.stage() == Stage::Handshake);
+        if progress.is(Known::InDemux) && tcp.connection.state() == State::Closed || waiting.is_some() {
             self.leave_demux(index, waiting);
         }
         if free {
@@ -44,11 +43,11 @@ impl Stack {
         let Some(id) = self.sockets.id_at(index) else { return };
         let Some(entry) = self.sockets.at_mut(index) else { return };
         let Socket::Tcp(tcp) = &entry.socket else { return };
-        if entry.progress.stage != Stage::Handshake || !tcp.connection.can_be_accepted() {
+        if entry.progress.stage() != Stage::Handshake || !tcp.connection.can_be_accepted() {
             return;
         }
-        entry.progress.stage = Stage::Waiting;
-        let listener = tcp.listener;
+        entry.progress.enter(Stage::Waiting);
+        let listener = self.origins.listener(entry.origin);
         let Some(entry) = self.sockets.get_mut(listener) else { return self.abandon(index) };
         if let Socket::Listener(listening) = &mut entry.socket {
             listening.accept_queue.push_back(id);
@@ -60,7 +59,7 @@ impl Stack {
     fn leave_demux(&mut self, index: u32, waiting: Option<TimeWait>) {
         let Some(entry) = self.sockets.at_mut(index) else { return };
         let Socket::Tcp(tcp) = &entry.socket else { return };
-        if !std::mem::replace(&mut entry.progress.in_demux, false) {
+        if !entry.progress.unset(Known::InDemux) {
             return;
         }
         let tuple = tcp.ends.tuple();
@@ -110,7 +109,7 @@ impl Stack {
     pub(super) fn abandon(&mut self, index: u32) {
         let Some(entry) = self.sockets.at_mut(index) else { return };
         let Socket::Tcp(tcp) = &mut entry.socket else { return };
-        entry.progress.stage = Stage::Open;
+        entry.progress.enter(Stage::Open);
         tcp.connection.abort(Error::ConnectionAborted);
         let mut cx = self.env.context();
         tcp.connection.close(&mut cx);
@@ -129,9 +128,10 @@ impl Stack {
         self.leave_demux(index, None);
         self.timers.cancel(index);
         let Some(entry) = self.take_socket(index) else { return };
-        let Socket::Tcp(tcp) = entry.socket else { return };
-        if let Some(Entry { socket: Socket::Listener(listener), .. }) = self.sockets.get_mut(tcp.listener) {
-            listener.connections -= 1;
+        let listener = self.origins.listener(entry.origin);
+        if let Some(Entry { socket: Socket::Listener(listening), .. }) = self.sockets.get_mut(listener) {
+            listening.connections -= 1;
         }
+        self.origins.leave(entry.origin);
     }
 }

@@ -31,7 +31,7 @@ impl Stack {
         let id = listening.accept_queue.pop_front().ok_or(Error::WouldBlock)?;
         let entry = self.sockets.get_mut(id).ok_or(Error::StaleSocket)?;
         let Socket::Tcp(tcp) = &mut entry.socket else { return Err(Error::StaleSocket) };
-        entry.progress.stage = Stage::Open;
+        entry.progress.enter(Stage::Open);
         // What has happened while it waited: the application has seen no event of it.
         let (remote, readiness) = (tcp.ends.tuple().remote(), tcp.readiness());
         self.events.post(id, &mut entry.untold, readiness);
@@ -42,6 +42,7 @@ impl Stack {
     pub(super) fn close_listener(&mut self, index: u32) {
         let Some(Entry { socket: Socket::Listener(listener), .. }) = self.take_socket(index) else { return };
         self.listeners.remove(listener.local);
+        self.origins.leave(listener.origin);
         for &half_open in &listener.syn_queue {
             if let Some(entry) = self.forget_half_open(half_open) {
                 self.answer(&entry.tuple, reset(&entry.half));

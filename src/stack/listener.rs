@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use fastrand::Rng;
 
 use super::fast_open::PendingFastOpens;
+use super::origin::Origin;
 use super::socket::SharedOptions;
 use super::{Instant, SocketId};
 use crate::tcp::IsnGenerator;
@@ -22,7 +23,9 @@ pub(super) struct Listener {
     pub(super) options: SharedOptions,
     backlog: usize,
     max_connections: usize,
-    /// Connections alive that came from here, accepted or not.
+    /// What connections that came from here know it by.
+    pub(super) origin: Origin,
+    /// Those that are alive, accepted or not.
     pub(super) connections: usize,
     /// Complete, and waiting for the application.
     pub(super) accept_queue: VecDeque<SocketId>,
@@ -46,6 +49,7 @@ impl Listener {
             options,
             backlog: backlog.max(1),
             max_connections: max_connections.unwrap_or(usize::MAX),
+            origin: Origin::NONE,
             connections: 0,
             accept_queue: VecDeque::new(),
             syn_queue: Vec::new(),

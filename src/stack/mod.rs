@@ -97,6 +97,7 @@ mod link;
 mod listen;
 mod listener;
 mod memory;
+mod origin;
 mod outbox;
 mod output;
 mod output_queue;
@@ -131,6 +132,7 @@ use fragments::Fragments;
 use icmp_error::RateLimit;
 use link::Loopback;
 use memory::MemoryWatch;
+use origin::Origins;
 use outbox::Outbox;
 use output_queue::OutputQueue;
 use ports::PortAllocator;
@@ -174,6 +176,7 @@ pub struct Stack {
     time_wait: TimeWaitTable,
     demux: Demux,
     listeners: Bindings,
+    origins: Origins,
     /// There has been a listener for any address, so that connections may have ends that are not ours.
     stands_in: bool,
     udp_bindings: Bindings,
@@ -211,6 +214,7 @@ impl Stack {
             time_wait: TimeWaitTable::new(config.max_time_wait),
             demux: Demux::new(&demux_key),
             listeners: Bindings::default(),
+            origins: Origins::default(),
             stands_in: false,
             udp_bindings: Bindings::default(),
             ping_bindings: BTreeMap::new(),

@@ -10,15 +10,19 @@ const NONE: u32 = u32::MAX;
 /// Values addressed by a small index. An index is used again; its generation tells the old value from the new.
 #[derive(Debug)]
 pub(super) struct Slab<T> {
-    pages: Vec<Vec<Slot<T>>>,
+    /// Boxed, so that growing moves pointers and no page.
+    pages: Vec<Box<Page<T>>>,
+    /// Places that have been used at least once.
+    places: u32,
     free: u32,
     len: usize,
 }
 
+/// Generations are apart from the values: beside each of them four bytes would become eight.
 #[derive(Debug)]
-struct Slot<T> {
-    generation: u32,
-    content: Content<T>,
+struct Page<T> {
+    generations: [u32; PAGE],
+    contents: [Content<T>; PAGE],
 }
 
 #[derive(Debug)]
@@ -27,9 +31,15 @@ enum Content<T> {
     Occupied(T),
 }
 
+impl<T> Page<T> {
+    fn new() -> Self {
+        Page { generations: [0; PAGE], contents: [const { Content::Vacant { next: NONE } }; PAGE] }
+    }
+}
+
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Slab { pages: Vec::new(), free: NONE, len: 0 }
+        Slab { pages: Vec::new(), places: 0, free: NONE, len: 0 }
     }
 }
 
@@ -41,66 +51,67 @@ impl<T> Slab<T> {
 
     /// Places, vacant ones included: every index in use is below this.
     pub(super) fn places(&self) -> u32 {
-        let full = self.pages.len().saturating_sub(1) * PAGE;
-        (full + self.pages.last().map_or(0, Vec::len)) as u32
+        self.places
     }
 
     /// Stores a value in the place that was vacated last, or in a fresh one.
     pub(super) fn insert(&mut self, value: T) -> SocketId {
-        self.len += 1;
-        if self.free == NONE {
-            return self.push(value);
-        }
-        let index = self.free;
-        let slot = &mut self.pages[index as usize / PAGE][index as usize % PAGE];
-        if let Content::Vacant { next } = slot.content {
+        let index = self.vacancy();
+        let page = &mut self.pages[index as usize / PAGE];
+        let content = &mut page.contents[index as usize % PAGE];
+        if let Content::Vacant { next } = std::mem::replace(content, Content::Occupied(value)) {
             self.free = next;
         }
-        slot.content = Content::Occupied(value);
-        SocketId { index, generation: slot.generation }
+        self.len += 1;
+        SocketId { index, generation: page.generations[index as usize % PAGE] }
     }
 
-    fn push(&mut self, value: T) -> SocketId {
-        if self.pages.last().is_none_or(|page| page.len() == PAGE) {
-            self.pages.push(Vec::with_capacity(PAGE));
+    /// A place that is vacant: a fresh one, if no other is.
+    fn vacancy(&mut self) -> u32 {
+        if self.free != NONE {
+            return self.free;
         }
-        let page = self.pages.len() - 1;
-        let slots = &mut self.pages[page];
-        slots.push(Slot { generation: 0, content: Content::Occupied(value) });
-        SocketId { index: (page * PAGE + slots.len() - 1) as u32, generation: 0 }
+        let index = self.places;
+        if index as usize == self.pages.len() * PAGE {
+            self.pages.push(Box::new(Page::new()));
+        }
+        self.places += 1;
+        index
     }
 
-    fn slot(&self, index: u32) -> Option<&Slot<T>> {
-        self.pages.get(index as usize / PAGE)?.get(index as usize % PAGE)
+    fn generation(&self, index: u32) -> Option<u32> {
+        Some(self.pages.get(index as usize / PAGE)?.generations[index as usize % PAGE])
     }
 
-    fn slot_mut(&mut self, index: u32) -> Option<&mut Slot<T>> {
-        self.pages.get_mut(index as usize / PAGE)?.get_mut(index as usize % PAGE)
+    fn content(&self, index: u32) -> Option<&Content<T>> {
+        Some(&self.pages.get(index as usize / PAGE)?.contents[index as usize % PAGE])
+    }
+
+    fn content_mut(&mut self, index: u32) -> Option<&mut Content<T>> {
+        Some(&mut self.pages.get_mut(index as usize / PAGE)?.contents[index as usize % PAGE])
+    }
+
+    /// Makes the handles on a place stale.
+    fn age(&mut self, index: u32) {
+        if let Some(page) = self.pages.get_mut(index as usize / PAGE) {
+            let generation = &mut page.generations[index as usize % PAGE];
+            *generation = generation.wrapping_add(1);
+        }
     }
 
     /// The value of a handle that is not stale.
     pub(super) fn get(&self, id: SocketId) -> Option<&T> {
-        match self.slot(id.index)? {
-            Slot { generation, content: Content::Occupied(value) } if *generation == id.generation => {
-                Some(value)
-            }
-            _ => None,
-        }
+        self.at(id.index).filter(|_| self.generation(id.index) == Some(id.generation))
     }
 
     /// The value of a handle that is not stale.
     pub(super) fn get_mut(&mut self, id: SocketId) -> Option<&mut T> {
-        match self.slot_mut(id.index)? {
-            Slot { generation, content: Content::Occupied(value) } if *generation == id.generation => {
-                Some(value)
-            }
-            _ => None,
-        }
+        if self.generation(id.index)? == id.generation { self.at_mut(id.index) } else { None }
     }
 
     /// The value at an index, whatever its generation: for those who take their references back when it goes.
     pub(super) fn at(&self, index: u32) -> Option<&T> {
-        match &self.slot(index)?.content {
+        match self.content(index)? {
             Content::Occupied(value) => Some(value),
             Content::Vacant { .. } => None,
         }
@@ -108,7 +119,7 @@ impl<T> Slab<T> {
 
     /// The value at an index, whatever its generation.
     pub(super) fn at_mut(&mut self, index: u32) -> Option<&mut T> {
-        match &mut self.slot_mut(index)?.content {
+        match self.content_mut(index)? {
             Content::Occupied(value) => Some(value),
             Content::Vacant { .. } => None,
         }
@@ -116,32 +127,27 @@ impl<T> Slab<T> {
 
     /// The handle that is valid now for an index in use.
     pub(super) fn id_at(&self, index: u32) -> Option<SocketId> {
-        match self.slot(index)? {
-            Slot { generation, content: Content::Occupied(_) } => {
-                Some(SocketId { index, generation: *generation })
-            }
-            Slot { .. } => None,
-        }
+        self.at(index)?;
+        Some(SocketId { index, generation: self.generation(index)? })
     }
 
     /// Makes the handles given out so far stale, and leaves the value where it is.
     pub(super) fn renew(&mut self, index: u32) -> Option<SocketId> {
-        let slot = self.slot_mut(index)?;
-        slot.generation = slot.generation.wrapping_add(1);
+        self.age(index);
         self.id_at(index)
     }
 
     /// Takes a value out; handles on it are stale from now on.
     pub(super) fn remove(&mut self, index: u32) -> Option<T> {
         let next = self.free;
-        let slot = self.slot_mut(index)?;
-        if matches!(slot.content, Content::Vacant { .. }) {
+        let content = self.content_mut(index)?;
+        if matches!(content, Content::Vacant { .. }) {
             return None;
         }
-        slot.generation = slot.generation.wrapping_add(1);
-        let Content::Occupied(value) = std::mem::replace(&mut slot.content, Content::Vacant { next }) else {
+        let Content::Occupied(value) = std::mem::replace(content, Content::Vacant { next }) else {
             return None;
         };
+        self.age(index);
         self.free = index;
         self.len -= 1;
         Some(value)
@@ -149,7 +155,8 @@ impl<T> Slab<T> {
 
     /// All values with their indices.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        self.pages.iter().flatten().enumerate().filter_map(|(index, slot)| match &slot.content {
+        let contents = self.pages.iter().flat_map(|page| &page.contents);
+        contents.enumerate().filter_map(|(index, content)| match content {
             Content::Occupied(value) => Some((index as u32, value)),
             Content::Vacant { .. } => None,
         })

@@ -2,19 +2,22 @@
 
 use std::sync::Arc;
 
+use super::Readiness;
 use super::event::Untold;
 use super::flow::{Ends, FourTuple};
 use super::listener::Listener;
+use super::origin::Origin;
 use super::output_queue::OutputMark;
 use super::ping::PingSocket;
 use super::udp::UdpSocket;
-use super::{Readiness, SocketId};
 use crate::tcp::{Connection, Events, HalfOpen, State};
 use crate::wire::IpOut;
 
 /// A socket with what the stack's queues remember of it.
 pub(super) struct Entry {
     pub(super) socket: Socket,
+    /// What a connection counts against.
+    pub(super) origin: Origin,
     /// How far a connection has come, and where it is known.
     pub(super) progress: Progress,
     /// What it has to tell the application.
@@ -29,7 +32,8 @@ impl Entry {
     pub(super) fn new(socket: Socket) -> Entry {
         Entry {
             socket,
-            progress: Progress { stage: Stage::Open, in_demux: false, live: false, fast_open: false },
+            origin: Origin::NONE,
+            progress: Progress::default(),
             untold: Untold::default(),
             output: OutputMark::default(),
             hop_limit: IpOut::HOP_LIMIT,
@@ -39,7 +43,6 @@ impl Entry {
 
 /// The kinds of sockets. Connections are by far the most, and lie in the table itself: a box would cost every packet a
 /// cache line.
-#[expect(clippy::large_enum_variant, reason = "a box would cost every packet a cache line")]
 pub(super) enum Socket {
     Tcp(TcpSocket),
     Listener(Box<Listener>),
@@ -51,31 +54,68 @@ pub(super) enum Socket {
 pub(super) struct TcpSocket {
     pub(super) connection: Connection,
     pub(super) ends: Ends,
-    /// The listener that it counts against, or [`SocketId::NONE`].
-    pub(super) listener: SocketId,
 }
 
-/// Of a connection alone, and beside it for the sake of its size.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Progress {
-    pub(super) stage: Stage,
-    /// Whether segments of its 4-tuple come here.
-    pub(super) in_demux: bool,
-    /// Whether it counts as alive: not finished, not in TIME-WAIT, and no orphan in FIN-WAIT-2.
-    pub(super) live: bool,
-    /// Whether it counts among its listener's pending Fast Opens.
-    pub(super) fast_open: bool,
+/// How far a connection has come, and where it counts, in a byte: every socket has one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Progress(u8);
+
+/// Where a connection is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// In the demultiplexer: segments of its 4-tuple come here.
+    InDemux = 1 << 2,
+    /// As alive: not finished, not in TIME-WAIT, and no orphan in FIN-WAIT-2.
+    Live = 1 << 3,
+    /// Among its listener's pending Fast Opens.
+    FastOpen = 1 << 4,
+}
+
+impl Progress {
+    const STAGE: u8 = 3;
+
+    /// Of a new connection: in the demultiplexer, and alive.
+    pub(super) fn new(stage: Stage) -> Progress {
+        Progress(stage as u8 | Known::InDemux as u8 | Known::Live as u8)
+    }
+
+    pub(super) fn stage(self) -> Stage {
+        match self.0 & Self::STAGE {
+            0 => Stage::Open,
+            1 => Stage::Waiting,
+            _ => Stage::Handshake,
+        }
+    }
+
+    pub(super) fn enter(&mut self, stage: Stage) {
+        self.0 = self.0 & !Self::STAGE | stage as u8;
+    }
+
+    pub(super) fn is(self, known: Known) -> bool {
+        self.0 & known as u8 != 0
+    }
+
+    pub(super) fn set(&mut self, known: Known) {
+        self.0 |= known as u8;
+    }
+
+    /// Whether it was, until now.
+    pub(super) fn unset(&mut self, known: Known) -> bool {
+        let was = self.is(known);
+        self.0 &= !(known as u8);
+        was
+    }
 }
 
 /// How far a connection has come to the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Passive, its handshake not yet complete.
-    Handshake,
-    /// In its listener's accept queue.
-    Waiting,
     /// In the application's hands, or let go by it.
-    Open,
+    Open = 0,
+    /// In its listener's accept queue.
+    Waiting = 1,
+    /// Passive, its handshake not yet complete.
+    Handshake = 2,
 }
 
 impl TcpSocket {
@@ -117,8 +157,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn stages_and_what_it_is_known_as_are_apart() {
+        let mut progress = Progress::new(Stage::Handshake);
+        progress.set(Known::FastOpen);
+        progress.enter(Stage::Waiting);
+        assert_eq!(progress.stage(), Stage::Waiting);
+        assert!([Known::InDemux, Known::Live, Known::FastOpen].iter().all(|&known| progress.is(known)));
+        assert!(progress.unset(Known::Live) && !progress.unset(Known::Live));
+        progress.enter(Stage::Open);
+        assert!(progress.is(Known::InDemux) && !progress.is(Known::Live) && progress.is(Known::FastOpen));
+        assert_eq!((progress.stage(), Progress::default().stage()), (Stage::Open, Stage::Open));
+    }
+
+    #[test]
+    fn around_a_connection_are_24_bytes() {
+        assert_eq!(size_of::<Entry>() - size_of::<Connection>(), size_of::<Ends>() + 8);
+    }
+
+    #[test]
     fn a_half_open_connection_costs_at_most_128_bytes() {
-        let timer_node = 16;
+        let timer_node = 12;
         let demultiplexer_slot = 8;
         let syn_queue_place = size_of::<u32>();
         let slab_slot = size_of::<HalfOpenEntry>() + 8;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::event::Untold;
 use super::outbox::Datagram;
-use super::socket::{Entry, SharedOptions, Socket};
+use super::socket::{Entry, Known, SharedOptions, Socket};
 use super::{Error, Instant, Readiness, SocketId, SocketOptions, Stack};
 
 impl Stack {
@@ -37,7 +37,7 @@ impl Stack {
         for index in indices {
             match self.sockets.at_mut(index) {
                 Some(Entry { socket: Socket::Listener(_), .. }) => self.close_listener(index),
-                Some(Entry { socket: Socket::Tcp(tcp), progress, .. }) if progress.live => {
+                Some(Entry { socket: Socket::Tcp(tcp), progress, .. }) if progress.is(Known::Live) => {
                     tcp.connection.abort(Error::ConnectionAborted);
                     self.touch(index);
                 }

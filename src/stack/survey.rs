@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::flow::{Flow, FourTuple};
-use super::socket::{Entry, HalfOpenEntry, Progress, Socket, TcpSocket};
+use super::socket::{Entry, HalfOpenEntry, Known, Progress, Socket, TcpSocket};
 use super::{SocketId, Stack, State, TcpInfo, TimerInfo, TimerKind};
 
 /// What a socket speaks.
@@ -170,7 +170,7 @@ impl Stack {
 
     fn connection_info(&self, id: SocketId, tcp: &TcpSocket, progress: Progress) -> Option<SocketInfo> {
         let info = tcp.connection.info(self.env.now, &self.env.config.tcp);
-        if info.state == State::TimeWait && !progress.in_demux {
+        if info.state == State::TimeWait && !progress.is(Known::InDemux) {
             return None; // the application still holds it; the connection itself is an entry in TIME-WAIT
         }
         Some(SocketInfo {

@@ -3,15 +3,19 @@
 //! Level 0 has 64 slots of 64 µs, and each further level slots 64 times as long; a node waits in the coarsest slot
 //! that tells its time from the present, and moves to a finer one when that slot begins. So arming, re-arming and
 //! finding the next deadline (by bitmap) cost the same however many timers there are, and a timer far away costs at
-//! most a handful of moves. Times are rounded up: no timer fires early, none later than 64 µs after its deadline.
+//! most a handful of moves. Times are rounded up: no timer of the next 38 hours fires early, none later than 64 µs after
+//! its deadline.
 //!
 //! A key keeps its node when it is armed for a later time: most timers are pushed back long before they fire. When the
-//! node fires, whoever owns the key looks at what it really wants and arms again.
+//! node fires, whoever owns the key looks at what it really wants and arms again. So a time that is further away than a
+//! node can tell is as good as the furthest that it can.
 
 use crate::time::Instant;
 
 /// Nanoseconds of a tick.
 const TICK: u64 = 64_000;
+/// The furthest that a node can be ahead, in ticks: 38 hours.
+const REACH: u64 = (1 << 31) - 1;
 /// Levels of six bits: enough for every tick of a 64-bit count of nanoseconds.
 const LEVELS: usize = 9;
 const BITS: u32 = 6;
@@ -24,7 +28,6 @@ const PAGE: usize = 64;
 const NONE: u32 = u32::MAX;
 /// Set in `prev` of a list's first node; the rest of it is the list.
 const HEAD: u32 = 1 << 31;
-const UNARMED: u64 = u64::MAX;
 
 /// The wheel. Keys are small numbers; nodes are kept for all up to the greatest.
 pub(super) struct Wheel {
@@ -38,9 +41,19 @@ pub(super) struct Wheel {
 
 #[derive(Clone, Copy)]
 struct Node {
-    tick: u64,
+    /// The tick at which it fires, modulo 2^32: as far ahead of the present as [`REACH`], or as far behind.
+    tick: u32,
+    /// [`NONE`] if it is not armed.
     prev: u32,
     next: u32,
+}
+
+impl Node {
+    const UNARMED: Node = Node { tick: 0, prev: NONE, next: NONE };
+
+    fn is_armed(&self) -> bool {
+        self.prev != NONE
+    }
 }
 
 impl Wheel {
@@ -57,19 +70,22 @@ impl Wheel {
     /// Makes the key's node fire at `deadline`, or at the next tick if that is past. A node that fires earlier anyway
     /// stays where it is.
     pub(super) fn arm(&mut self, key: u32, deadline: Instant) {
-        let tick = deadline.as_nanos().div_ceil(TICK).max(self.elapsed + 1);
+        let tick = self.tick_for(deadline);
         while self.nodes.len() <= key as usize / PAGE {
-            self.nodes.push(Box::new([Node { tick: UNARMED, prev: NONE, next: NONE }; PAGE]));
+            self.nodes.push(Box::new([Node::UNARMED; PAGE]));
         }
-        let armed = self.node(key).tick;
-        if armed <= tick {
-            return;
+        match self.tick_of(key) {
+            Some(armed) if armed <= tick => return,
+            Some(_) => self.unlink(key),
+            None => {}
         }
-        if armed != UNARMED {
-            self.unlink(key);
-        }
-        self.node_mut(key).tick = tick;
+        self.node_mut(key).tick = tick as u32;
         self.link(key, self.list_of(tick));
+    }
+
+    /// The tick at which a node for `deadline` fires.
+    fn tick_for(&self, deadline: Instant) -> u64 {
+        deadline.as_nanos().div_ceil(TICK).clamp(self.elapsed + 1, self.elapsed + REACH)
     }
 
     /// The node of a key that has one.
@@ -81,22 +97,28 @@ impl Wheel {
         &mut self.nodes[key as usize / PAGE][key as usize % PAGE]
     }
 
-    /// The tick that a key is armed for, or [`UNARMED`].
-    fn tick_of(&self, key: u32) -> u64 {
-        self.nodes.get(key as usize / PAGE).map_or(UNARMED, |page| page[key as usize % PAGE].tick)
+    /// The tick that a key is armed for, if it is.
+    fn tick_of(&self, key: u32) -> Option<u64> {
+        let node = &self.nodes.get(key as usize / PAGE)?[key as usize % PAGE];
+        node.is_armed().then(|| self.tick_in(node))
+    }
+
+    /// The tick that an armed node means.
+    fn tick_in(&self, node: &Node) -> u64 {
+        let ahead = node.tick.wrapping_sub(self.elapsed as u32) as i32;
+        self.elapsed.saturating_add_signed(ahead.into())
     }
 
     /// When the key's node fires.
     pub(super) fn armed_for(&self, key: u32) -> Option<Instant> {
-        let tick = Some(self.tick_of(key)).filter(|&tick| tick != UNARMED)?;
-        Some(Instant::from_nanos(tick.saturating_mul(TICK)))
+        Some(Instant::from_nanos(self.tick_of(key)?.saturating_mul(TICK)))
     }
 
     /// Forgets the key's node.
     pub(super) fn cancel(&mut self, key: u32) {
-        if self.tick_of(key) != UNARMED {
+        if self.tick_of(key).is_some() {
             self.unlink(key);
-            self.node_mut(key).tick = UNARMED;
+            *self.node_mut(key) = Node::UNARMED;
         }
     }
 
@@ -131,8 +153,7 @@ impl Wheel {
 
     /// Whether the key's node fires no later than a timer for `deadline` would.
     pub(super) fn fires_by(&self, key: u32, deadline: Instant) -> bool {
-        let tick = deadline.as_nanos().div_ceil(TICK).max(self.elapsed + 1);
-        self.tick_of(key) <= tick
+        self.tick_of(key).is_some_and(|armed| armed <= self.tick_for(deadline))
     }
 
     /// The first occupied slot, and the tick at which it begins. A coarser level only holds what lies beyond
@@ -156,7 +177,7 @@ impl Wheel {
         while self.heads[list] != NONE {
             let key = self.heads[list];
             self.unlink(key);
-            let tick = self.node(key).tick;
+            let tick = self.tick_in(self.node(key));
             self.link(key, if tick <= self.elapsed { DUE } else { self.list_of(tick) });
         }
     }
@@ -223,7 +244,7 @@ mod tests {
 
     #[test]
     fn fires_at_the_deadline_rounded_up_to_64_us_near_and_far() {
-        for deadline in [1, 64_000, 64_001, 40_000_000, 200_000_000, 7_200_000_000_000, 1 << 60] {
+        for deadline in [1, 64_000, 64_001, 40_000_000, 200_000_000, 7_200_000_000_000, REACH * TICK] {
             let mut wheel = Wheel::new(Instant::ZERO);
             wheel.arm(3, Instant::from_nanos(deadline));
             let (fired, keys, turns) = run(&mut wheel).unwrap();
@@ -231,6 +252,30 @@ mod tests {
             assert!(turns <= LEVELS, "{turns} turns for {deadline}");
             assert_eq!(wheel.next(), None);
         }
+    }
+
+    #[test]
+    fn what_is_out_of_reach_fires_at_its_edge_and_goes_on_from_there() {
+        let mut wheel = Wheel::new(Instant::ZERO);
+        let deadline = Instant::from_nanos((2 * REACH + 5) * TICK);
+        for edge in [REACH, 2 * REACH, 2 * REACH + 5] {
+            wheel.arm(3, deadline);
+            assert!(wheel.fires_by(3, deadline));
+            let (fired, keys, _) = run(&mut wheel).unwrap();
+            assert_eq!((fired.as_nanos(), keys), (edge * TICK, vec![3]));
+        }
+        wheel.arm(3, Instant::from_nanos(u64::MAX));
+        assert!(wheel.armed_for(3).is_some());
+    }
+
+    #[test]
+    fn what_was_due_long_ago_is_still_due() {
+        let mut wheel = Wheel::new(Instant::ZERO);
+        wheel.arm(3, Instant::from_millis(5));
+        wheel.arm(4, Instant::from_secs(3_600));
+        wheel.advance(Instant::from_nanos(REACH * TICK));
+        wheel.arm(3, Instant::from_nanos(2 * REACH * TICK));
+        assert_eq!(due(&mut wheel, Instant::from_secs(1 << 30)), [3, 4]);
     }
 
     #[test]
@@ -317,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_16_bytes() {
-        assert_eq!(size_of::<Node>(), 16);
+    fn a_node_is_12_bytes() {
+        assert_eq!(size_of::<Node>(), 12);
     }
 }

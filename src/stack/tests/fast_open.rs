@@ -1,6 +1,7 @@
 //! TCP Fast Open (RFC 7413): what a listener takes, what a client remembers, and both together.
 
 use super::*;
+use crate::stack::socket::Known;
 use crate::stack::{Error, ListenOptions};
 use crate::tcp::State;
 use crate::wire::FastOpenCookie;
@@ -167,8 +168,8 @@ fn a_pending_fast_open_that_is_miscounted_breaks_an_invariant() {
     let cookie = ask(&mut host);
     send_syn(&mut host, peer(1), cookie, b"request");
     assert_eq!(host.stack.check_invariants(), Ok(()));
-    let (index, _) = host.stack.sockets.iter().find(|(_, entry)| entry.progress.fast_open).unwrap();
-    host.stack.sockets.at_mut(index).unwrap().progress.fast_open = false;
+    let (index, _) = host.stack.sockets.iter().find(|(_, entry)| entry.progress.is(Known::FastOpen)).unwrap();
+    host.stack.sockets.at_mut(index).unwrap().progress.unset(Known::FastOpen);
     assert!(host.stack.check_invariants().is_err());
 }
 
