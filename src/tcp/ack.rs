@@ -47,7 +47,7 @@ impl Connection {
     /// The least SEG.ACK that may be an honest one: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT (RFC 5961 5.2). What lies
     /// before our first octet was never sent, and nobody can have received it: who guesses it is given no window to hit.
     fn oldest_ack(&self) -> SeqNumber {
-        let acknowledged = self.totals.bytes_acked + u64::from(self.fin_acknowledged());
+        let acknowledged = self.totals.bytes_acked.get() + u64::from(self.fin_acknowledged());
         self.snd_una - u32::try_from(acknowledged).unwrap_or(u32::MAX).min(self.max_snd_wnd)
     }
 
@@ -149,7 +149,7 @@ impl Connection {
     }
 
     fn set_send_window(&mut self, segment: &TcpHeader) {
-        self.snd_wnd = u32::from(segment.window) << self.snd_shift;
+        self.snd_wnd = u32::from(segment.window) << self.scaling.of_peer();
         self.max_snd_wnd = self.max_snd_wnd.max(self.snd_wnd);
         self.snd_wl1 = segment.seq;
     }
@@ -223,7 +223,7 @@ impl Connection {
             outgoing.log.mark_head_lost(&mut |sent| congestion.on_lost(cx.now, &rate.on_lost(sent)));
             active.due.retransmit = outgoing.log.lost() > 0;
         }
-        self.totals.bytes_acked += u64::from(octets - fin);
+        self.totals.bytes_acked += octets - fin;
         let rtt = self.measured_rtt(&acked, arrival);
         if let Some(rtt) = rtt {
             self.rtt.sample(rtt);

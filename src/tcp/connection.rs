@@ -5,15 +5,14 @@ use std::sync::Arc;
 use super::active::{Active, Due, Outgoing};
 use super::congestion::Controller;
 use super::ecn::EcnState;
-use super::half_open::{WINDOW_SHIFT, timestamp_value};
-use super::moment::Moment;
+use super::half_open::timestamp_value;
+use super::moment::{Hour, Moment};
 use super::recovery::rack::Reordering;
 use super::right_sizing::RightSizing;
 use super::rtt::RttEstimator;
-use super::timers::{Deadline, Timers};
+use super::timers::{CoarseDeadline, Timers};
 use super::totals::Totals;
-use super::validation::Validation;
-use super::window::ReceiveWindow;
+use super::window::{ReceiveWindow, Scaling};
 use super::{
     Context, Error, Events, PathState, SocketOptions, State, TcpInfo, TimeWait, TimerInfo, TimerKind,
 };
@@ -25,11 +24,25 @@ pub(super) const TIMESTAMPS_LEN: u16 = 12;
 
 /// Things to send that are not data; each goes out with the next segment that can carry it, or alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Pending {
+pub(super) struct Pending(u8);
+
+impl Pending {
     /// An acknowledgment that somebody waits for.
-    pub(super) ack: bool,
-    pub(super) reset: bool,
-    pub(super) keep_alive: bool,
+    pub(super) const ACK: Pending = Pending(1);
+    pub(super) const RESET: Pending = Pending(2);
+    pub(super) const KEEP_ALIVE: Pending = Pending(4);
+
+    pub(super) fn has(self, what: Pending) -> bool {
+        self.0 & what.0 != 0
+    }
+
+    pub(super) fn add(&mut self, what: Pending) {
+        self.0 |= what.0;
+    }
+
+    pub(super) fn remove(&mut self, what: Pending) {
+        self.0 &= !what.0;
+    }
 }
 
 /// One TCP connection.
@@ -83,13 +96,12 @@ pub struct Connection {
     pub(super) least_mss: u16,
     /// The largest segment that the peer has sent, for acknowledgments and windows.
     pub(super) rcv_mss: u16,
-    pub(super) snd_shift: u8,
-    pub(super) window_scaling: bool,
+    pub(super) scaling: Scaling,
     pub(super) sack: bool,
     pub(super) timestamps: bool,
     pub(super) ts_recent: u32,
-    /// In seconds: what PAWS asks is whether it was weeks ago.
-    pub(super) ts_recent_at: u32,
+    /// What PAWS asks of it is whether it was weeks ago.
+    pub(super) ts_recent_at: Hour,
     pub(super) timestamp_offset: u32,
 
     /// Our FIN is to follow the last byte of the queue.
@@ -110,9 +122,7 @@ pub struct Connection {
     pub(super) congestion: Controller,
     pub(super) ecn: EcnState,
     pub(super) paced: bool,
-    /// How much of the window is used, if that is to be known (RFC 7661).
-    pub(super) validation: Option<Box<Validation>>,
-    pub(super) keep_alive_at: Deadline,
+    pub(super) keep_alive_at: CoarseDeadline,
     pub(super) keep_alive_probes: u8,
     pub(super) totals: Totals,
     pub(super) last_sent: Moment,
@@ -156,8 +166,8 @@ impl Connection {
     /// Whether it has ended and owes the peer nothing more.
     pub fn is_finished(&self) -> bool {
         match self.state {
-            State::Closed => !self.pending.reset,
-            State::TimeWait => !self.pending.ack,
+            State::Closed => !self.pending.has(Pending::RESET),
+            State::TimeWait => !self.pending.has(Pending::ACK),
             _ => false,
         }
     }
@@ -180,7 +190,7 @@ impl Connection {
         (self.state == State::TimeWait).then(|| TimeWait {
             snd_nxt: self.snd_nxt,
             rcv_nxt: self.rcv_nxt,
-            window: self.window.field(self.rcv_nxt),
+            window: self.window.field(self.rcv_nxt, self.scaling),
             ts_recent: self.timestamps.then_some(self.ts_recent),
             timestamp_offset: self.timestamp_offset,
         })
@@ -226,13 +236,13 @@ impl Connection {
             retransmissions: self.totals.retransmissions,
             timestamps: self.timestamps,
             sack: self.sack,
-            window_scale: self.window_scaling.then_some((WINDOW_SHIFT, self.snd_shift)),
-            ecn: self.ecn.enabled,
+            window_scale: self.scaling.is_agreed().then(|| (self.scaling.ours(), self.scaling.of_peer())),
+            ecn: self.ecn.is_enabled(),
             fast_open: self.fast_opened,
             delivery_rate: self.delivery_rate(),
             pacing_rate: self.pacing_rate(),
-            bytes_acked: self.totals.bytes_acked,
-            bytes_received: self.totals.bytes_received,
+            bytes_acked: self.totals.bytes_acked.get(),
+            bytes_received: self.totals.bytes_received.get(),
             segments_in: self.totals.segments_in,
             segments_out: self.totals.segments_out,
             last_sent: self.last_sent.instant(now),
@@ -292,7 +302,7 @@ impl Connection {
 
     /// Whether an acknowledgment is owed that somebody waits for: of a gap, of a probe, of a window that has opened.
     pub fn owes_acknowledgment(&self) -> bool {
-        self.pending.ack
+        self.pending.has(Pending::ACK)
     }
 
     /// Octets of sequence space between SND.UNA and SND.NXT.
@@ -342,19 +352,19 @@ impl Connection {
         self.end_fast_open(error);
         self.state = State::Closed;
         self.error = error;
-        self.active.outgoing = None;
-        self.active.undo = None;
         self.snd_una = self.snd_nxt;
-        self.active.timers = Timers::NONE;
         self.keep_alive_at.clear();
-        self.active.due = Due::NOTHING;
         self.pending = Pending::default();
-        self.active.events.failed |= error.is_some();
-        self.active.events.closed = true;
-        self.active.events.readable = true;
-        self.active.events.writable = true;
-        if self.orphan {
-            self.active.incoming = None;
+        if let Some(active) = self.active.existing() {
+            (active.outgoing, active.undo) = (None, None);
+            (active.timers, active.due) = (Timers::NONE, Due::NOTHING);
+            active.incoming.take_if(|_| self.orphan);
+        }
+        // Where nobody is to be told, one that was quiet ends without a box.
+        if !self.orphan {
+            let events = &mut self.active.events;
+            events.failed |= error.is_some();
+            (events.closed, events.readable, events.writable) = (true, true, true);
         }
     }
 
@@ -368,7 +378,9 @@ impl Connection {
     pub(super) fn fail_with_reset(&mut self, cx: &mut Context<'_>, error: Error) {
         let tell = self.state.is_synchronised() || self.state == State::SynReceived;
         self.fail(cx, error);
-        self.pending.reset = tell;
+        if tell {
+            self.pending.add(Pending::RESET);
+        }
     }
 
     /// The time-out for what is sent now.

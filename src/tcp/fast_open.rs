@@ -9,6 +9,7 @@
 //! nothing else has to know.
 
 use super::connection::{Arrival, Connection};
+use super::ecn::EcnState;
 use super::input::{NEXT, Step};
 use super::{Context, Error, HalfOpen, Open, SegmentMeta, State, reset_for};
 use crate::buffer::Chunk;
@@ -103,7 +104,7 @@ impl Connection {
         let mut connection = Connection::new(cx, open, State::Established);
         connection.snd_una = half.iss + 1;
         connection.snd_nxt = half.iss + 1;
-        connection.ecn.enabled = half.ecn;
+        connection.ecn = EcnState::new(half.ecn);
         connection.synchronise(cx, half.irs, u32::from(half.window));
         connection.negotiate(half.peer_mss, half.peer_shift, half.sack, half.ts_recent, cx.now);
         connection.snd_wnd = u32::from(header.window); // never scaled in a SYN (RFC 7323 2.2)
@@ -198,7 +199,7 @@ impl Connection {
             if let Some(outgoing) = self.active.outgoing_mut() {
                 outgoing.queue.discard(taken as usize);
             }
-            self.totals.bytes_acked += u64::from(taken);
+            self.totals.bytes_acked += taken;
             self.fast_opened = true;
         }
         if carried > 0 {

@@ -1,6 +1,6 @@
 //! SYN-SENT, and the moment of becoming ESTABLISHED (RFC 9293 3.5, 3.10.7.3).
 
-use super::connection::{Arrival, Connection};
+use super::connection::{Arrival, Connection, Pending};
 use super::half_open::WINDOW_SHIFT;
 use super::input::{DROP, NEXT, Step};
 use super::{Context, Error, State, reset_for};
@@ -62,7 +62,7 @@ impl Connection {
         self.start_congestion_control(cx, syn_was_lost);
         self.take_setup_answer(cx, arrival.header);
         self.acknowledge_syn(cx, arrival.header.ack, Some(arrival.header));
-        self.pending.ack = true;
+        self.pending.add(Pending::ACK);
         self.establish(cx);
         NEXT
     }
@@ -91,6 +91,6 @@ impl Connection {
 
     /// The shift that a SYN offers; that of a SYN-ACK only if the peer offered one (RFC 7323 1.3).
     pub(super) fn offered_shift(&self) -> Option<u8> {
-        (self.state == State::SynSent || self.window_scaling).then_some(WINDOW_SHIFT)
+        (self.state == State::SynSent || self.scaling.is_agreed()).then_some(WINDOW_SHIFT)
     }
 }

@@ -112,9 +112,9 @@ pub struct TcpInfo {
     pub delivery_rate: u64,
     /// Bytes a second at which data leaves, if sending is paced.
     pub pacing_rate: Option<u64>,
-    /// Bytes of ours that the peer has acknowledged in the life of the connection.
+    /// Bytes of ours that the peer has acknowledged in the life of the connection, as far as 2^48 - 1 (256 TiB).
     pub bytes_acked: u64,
-    /// Bytes received in order in the life of the connection.
+    /// Bytes received in order in the life of the connection, as far as 2^48 - 1.
     pub bytes_received: u64,
     /// Segments received that were acceptable; one that arrived merged counts once.
     pub segments_in: u32,

@@ -2,27 +2,22 @@
 
 use std::ops::ControlFlow;
 
-use super::connection::{Arrival, Connection};
+use super::connection::{Arrival, Connection, Pending};
 use super::half_open::WINDOW_SHIFT;
-use super::moment::Moment;
+use super::moment::{Hour, Moment};
 use super::{Context, Error, SegmentMeta, State, reset_for};
 use crate::buffer::Chunk;
 use crate::time::Instant;
 use crate::wire::{SeqNumber, TcpFlags, TcpHeader};
 
-/// TS.Recent is not trusted after so many seconds of silence: the peer's clock may have wrapped (RFC 7323 5.5).
-const PAWS_TRUST: u32 = 24 * 24 * 3600;
+/// TS.Recent is not trusted after so many hours of silence: the peer's clock may have wrapped (RFC 7323 5.5).
+const PAWS_TRUST: u16 = 24 * 24;
 
 /// Goes on to the next step, or ends here with a reset to send or none.
 pub(super) type Step = ControlFlow<Option<TcpHeader>>;
 
 pub(super) const DROP: Step = ControlFlow::Break(None);
 pub(super) const NEXT: Step = ControlFlow::Continue(());
-
-/// Whole seconds of an instant.
-pub(super) fn seconds(now: Instant) -> u32 {
-    (now.as_millis() / 1_000) as u32
-}
 
 impl Connection {
     /// Handles a segment of this connection. What is left of `payload` afterwards has not been taken over. Returns a
@@ -105,7 +100,7 @@ impl Connection {
         if segment.has(TcpFlags::SYN) || (empty && !keep_alive) {
             self.challenge(cx);
         } else {
-            self.pending.ack = true;
+            self.pending.add(Pending::ACK);
         }
     }
 
@@ -142,7 +137,7 @@ impl Connection {
     fn is_acceptable(&self, arrival: &Arrival<'_>) -> bool {
         let seq = arrival.header.seq;
         let len = arrival.header.segment_len(arrival.payload.len());
-        let limit = self.window.limit(self.rcv_nxt);
+        let limit = self.window.limit(self.rcv_nxt, self.scaling);
         let in_window = |seq: SeqNumber| seq.ge(self.rcv_nxt) && seq.lt(limit);
         match (len, limit == self.rcv_nxt) {
             (_, true) => seq == self.rcv_nxt,
@@ -160,11 +155,11 @@ impl Connection {
             arrival.payload.advance(old);
             arrival.seq += old as u32;
         }
-        let room = self.window.limit(self.rcv_nxt).distance(arrival.seq).max(0) as usize;
+        let room = self.window.limit(self.rcv_nxt, self.scaling).distance(arrival.seq).max(0) as usize;
         if arrival.payload.len() > room {
             arrival.payload.truncate(room);
             arrival.fin = false;
-            self.pending.ack = true;
+            self.pending.add(Pending::ACK);
         }
     }
 
@@ -202,7 +197,9 @@ impl Connection {
     /// A challenge ACK, limited by a clock of the connection's own (RFC 5961 10): a limit shared between connections
     /// would tell an attacker about others (CVE-2016-5696).
     pub(super) fn challenge(&mut self, cx: &mut Context<'_>) {
-        self.pending.ack |= self.may_challenge(cx);
+        if self.may_challenge(cx) {
+            self.pending.add(Pending::ACK);
+        }
     }
 
     /// Whether the limit allows a challenge now; it counts as sent.
@@ -220,7 +217,7 @@ impl Connection {
 
     /// Whether TS.Recent is so old that it says nothing any more.
     fn ts_recent_expired(&self, now: Instant) -> bool {
-        seconds(now).saturating_sub(self.ts_recent_at) >= PAWS_TRUST
+        self.ts_recent_at.hours_until(now) >= PAWS_TRUST
     }
 
     /// Last.ACK.sent (RFC 7323 4.3): everything before what has not been acknowledged since.
@@ -244,7 +241,7 @@ impl Connection {
         let expired = self.ts_recent_expired(cx.now);
         if segment.seq.le(self.last_ack_sent()) && (newer || expired) {
             self.ts_recent = timestamps.value;
-            self.ts_recent_at = seconds(cx.now);
+            self.ts_recent_at = Hour::of(cx.now);
         }
     }
 

@@ -105,6 +105,7 @@ mod time_wait;
 mod timeouts;
 mod timers;
 mod totals;
+mod u48;
 mod user;
 mod validation;
 mod window;

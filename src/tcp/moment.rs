@@ -1,4 +1,4 @@
-//! An instant in four bytes.
+//! An instant in four bytes, and in two.
 
 use crate::time::{Duration, Instant};
 
@@ -25,6 +25,22 @@ impl Moment {
     }
 }
 
+/// Hours modulo 2^16, which is seven years. The same, for silence of weeks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hour(u16);
+
+impl Hour {
+    /// The hour that `now` is in.
+    pub(super) fn of(now: Instant) -> Hour {
+        Hour((now.as_millis() / 3_600_000) as u16)
+    }
+
+    /// Hours that have begun since then.
+    pub(super) fn hours_until(self, now: Instant) -> u16 {
+        Hour::of(now).0.wrapping_sub(self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,5 +53,13 @@ mod tests {
         assert_eq!(moment.until(now), Duration::from_millis(12));
         assert_eq!(moment.instant(now), then);
         assert_eq!(moment.until(then), Duration::ZERO);
+    }
+
+    #[test]
+    fn hours_wrap_and_their_difference_does_not() {
+        let then = Instant::from_secs(65_535 * 3_600 + 3_599);
+        assert_eq!(Hour::of(then).hours_until(then), 0);
+        assert_eq!(Hour::of(then).hours_until(then + Duration::from_secs(1)), 1);
+        assert_eq!(Hour::of(then).hours_until(then + Duration::from_secs(24 * 24 * 3_600)), 24 * 24);
     }
 }

@@ -4,15 +4,13 @@ use super::active::Active;
 use super::congestion::{Beginning, Controller, initial_window};
 use super::connection::{Connection, Pending, TIMESTAMPS_LEN};
 use super::ecn::EcnState;
-use super::half_open::WINDOW_SHIFT;
-use super::input::seconds;
-use super::moment::Moment;
+use super::moment::{Hour, Moment};
 use super::recovery::rack::Reordering;
 use super::right_sizing::{RightSizing, RoundTrip};
 use super::rtt::RttEstimator;
-use super::timers::Deadline;
+use super::timers::CoarseDeadline;
 use super::totals::Totals;
-use super::window::ReceiveWindow;
+use super::window::{ReceiveWindow, Scaling};
 use super::{Context, HalfOpen, Open, State};
 use crate::time::Instant;
 use crate::wire::SeqNumber;
@@ -38,7 +36,7 @@ impl Connection {
         cx.counters.passive_opens += 1;
         let mut connection = Connection::new(cx, open, State::SynReceived);
         connection.snd_nxt = half.iss + 1;
-        connection.ecn.enabled = half.ecn;
+        connection.ecn = EcnState::new(half.ecn);
         connection.synchronise(cx, half.irs, u32::from(half.window));
         connection.negotiate(half.peer_mss, half.peer_shift, half.sack, half.ts_recent, cx.now);
         connection.active.retries = u8::from(half.was_retransmitted());
@@ -72,12 +70,11 @@ impl Connection {
             snd_mss: open.default_mss.min(open.mss),
             least_mss: open.default_mss.min(open.mss),
             rcv_mss: open.default_mss.min(open.mss),
-            snd_shift: 0,
-            window_scaling: false,
+            scaling: Scaling::default(),
             sack: false,
             timestamps: false,
             ts_recent: 0,
-            ts_recent_at: 0,
+            ts_recent_at: Hour::of(cx.now),
             timestamp_offset: open.timestamp_offset,
             fin_queued: false,
             fin_sent: false,
@@ -90,8 +87,7 @@ impl Connection {
             congestion: Controller::opening(u32::from(open.mss)),
             ecn: EcnState::default(),
             paced: cx.config.pacing,
-            validation: None,
-            keep_alive_at: Deadline::NEVER,
+            keep_alive_at: CoarseDeadline::NEVER,
             keep_alive_probes: 0,
             totals: Totals::default(),
             last_sent: Moment::at(cx.now),
@@ -105,7 +101,7 @@ impl Connection {
     pub(super) fn synchronise(&mut self, cx: &Context<'_>, irs: SeqNumber, window: u32) {
         self.rcv_nxt = irs + 1;
         self.snd_wl1 = irs;
-        self.window = ReceiveWindow::new(self.rcv_nxt, window, 0);
+        self.window = ReceiveWindow::new(self.rcv_nxt, window);
         self.active.round_trip = RoundTrip::start(cx.now, self.rcv_nxt);
         self.last_received = Moment::at(cx.now);
     }
@@ -123,17 +119,13 @@ impl Connection {
             self.snd_mss = mss.max(MIN_MSS).min(self.mss);
         }
         if let Some(shift) = peer_shift {
-            self.window_scaling = true;
-            // A shift above 14 is treated as 14 (RFC 7323 2.3).
-            self.snd_shift = shift.min(14);
-            let size = self.window.size(self.rcv_nxt);
-            self.window = ReceiveWindow::new(self.rcv_nxt, size, WINDOW_SHIFT);
+            self.scaling = Scaling::agreed(shift);
         }
         self.sack = sack;
         if let Some(value) = ts_recent {
             self.timestamps = true;
             self.ts_recent = value;
-            self.ts_recent_at = seconds(now);
+            self.ts_recent_at = Hour::of(now);
             self.snd_mss -= TIMESTAMPS_LEN;
         }
         self.rcv_mss = self.snd_mss;

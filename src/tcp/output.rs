@@ -1,7 +1,7 @@
 //! What to send: one decision, `next_action`.
 
 use super::congestion::initial_window;
-use super::connection::{Connection, TIMESTAMPS_LEN};
+use super::connection::{Connection, Pending, TIMESTAMPS_LEN};
 use super::recovery::Recovery;
 use super::recovery::sent_log::Hole;
 use super::{Context, SegmentSink, State, Transmit};
@@ -54,14 +54,16 @@ impl Connection {
 
     /// The decision. Timers and input only mark what is pending; whether and what is sent is decided here alone.
     fn next_action(&self) -> Option<Action> {
-        if self.pending.reset {
+        if self.pending.has(Pending::RESET) {
             return Some(Action::Reset);
         }
         match self.state {
             State::Closed => None,
             _ if self.active.due.syn => Some(Action::Syn),
             State::SynSent => None,
-            State::SynReceived | State::TimeWait => self.pending.ack.then_some(Action::Acknowledge),
+            State::SynReceived | State::TimeWait => {
+                self.pending.has(Pending::ACK).then_some(Action::Acknowledge)
+            }
             _ => self.next_data().or_else(|| self.next_control()),
         }
     }
@@ -76,10 +78,10 @@ impl Connection {
     fn next_control(&self) -> Option<Action> {
         if self.active.due.probe && (self.has_unsent() || self.in_flight() > 0) {
             Some(Action::Probe)
-        } else if self.pending.keep_alive {
+        } else if self.pending.has(Pending::KEEP_ALIVE) {
             Some(Action::KeepAlive)
         } else {
-            (self.pending.ack || self.active.due.routine_ack).then_some(Action::Acknowledge)
+            (self.pending.has(Pending::ACK) || self.active.due.routine_ack).then_some(Action::Acknowledge)
         }
     }
 
@@ -185,7 +187,7 @@ impl Connection {
             (self.congestion.cwnd() / 2).min(self.largest_burst()).min(self.timely_burst(mss)) / mss;
         // Paced, an even number: the receiver acknowledges every second segment, and the last of an odd burst would
         // wait for its timer (RFC 9293 3.8.6.3).
-        mss * if self.pacing_rate().is_some() && segments > 1 { segments & !1 } else { segments.max(1) }
+        mss * if self.is_paced() && segments > 1 { segments & !1 } else { segments.max(1) }
     }
 
     /// The largest super-packet that the device and the peer's window allow, in whole segments.
@@ -228,7 +230,7 @@ impl Connection {
             return;
         }
         self.announce_flight(cx.now);
-        if self.validation.is_none() && cx.now - self.active.sent_at > self.rto(cx) {
+        if !self.validates() && cx.now - self.active.sent_at > self.rto(cx) {
             let window = initial_window(cx.config.initial_window, u32::from(self.snd_mss), false);
             self.congestion.on_restart(window);
         }

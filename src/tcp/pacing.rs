@@ -8,8 +8,8 @@ use crate::time::{Duration, Instant};
 /// congestion avoidance has to be able to grow. Linux paces alike.
 const SLOW_START_PERCENT: u64 = 200;
 const AVOIDANCE_PERCENT: u64 = 120;
-/// Longest burst.
-const BURST: Duration = Duration::from_millis(1);
+/// The longest burst is a millisecond.
+const BURSTS_A_SECOND: u64 = 1_000;
 
 impl Connection {
     /// Bytes a second; `None` if nothing was measured yet.
@@ -27,15 +27,20 @@ impl Connection {
 
     /// The same, if sending is paced: as configured, or because the controller is about the rate.
     pub(super) fn pacing_rate(&self) -> Option<u64> {
-        self.sending_rate().filter(|_| self.paced || self.congestion.pacing_rate().is_some())
+        self.sending_rate().filter(|_| self.is_paced())
+    }
+
+    /// Whether there is such a rate.
+    pub(super) fn is_paced(&self) -> bool {
+        self.congestion.pacing_rate().is_some() || (self.paced && self.rtt.srtt().is_some())
     }
 
     /// Most bytes that leave at once, in segments of `mss`: a millisecond at the sending rate, paced or not. What is
     /// merged into one super-packet is one burst on the path, and one wait at the receiver.
     pub(super) fn timely_burst(&self, mss: u32) -> u32 {
         let Some(rate) = self.sending_rate() else { return u32::MAX };
-        let bytes = u128::from(rate) * BURST.as_nanos() / 1_000_000_000;
-        u32::try_from(bytes).unwrap_or(u32::MAX).max(u32::from(self.options.min_burst) * mss)
+        let bytes = u32::try_from(rate / BURSTS_A_SECOND).unwrap_or(u32::MAX);
+        bytes.max(u32::from(self.options.min_burst) * mss)
     }
 
     /// Data has been sent: the next may follow once this would have left at the rate. Time by which the timer was too

@@ -1,7 +1,7 @@
 //! The segments that the output decides on: built, handed over, and noted as sent.
 
 use super::active::Tail;
-use super::connection::Connection;
+use super::connection::{Connection, Pending};
 use super::moment::Moment;
 use super::recovery::sent_log::Hole;
 use super::{Context, OutSegment, SegmentSink, State};
@@ -156,7 +156,7 @@ impl Connection {
         let header = self.header(cx.now, self.snd_nxt - 1, TcpFlags::ACK);
         let outcome = self.send_bare(cx, header, sink);
         if outcome != SendOutcome::Full {
-            self.pending.keep_alive = false;
+            self.pending.remove(Pending::KEEP_ALIVE);
             cx.counters.keep_alive_probes += 1;
         }
         outcome
@@ -169,7 +169,7 @@ impl Connection {
         let outcome =
             self.send_bare(cx, TcpHeader { seq, ack, flags, options, ..TcpHeader::default() }, sink);
         if outcome != SendOutcome::Full {
-            self.pending.reset = false;
+            self.pending.remove(Pending::RESET);
             cx.counters.resets_sent += 1;
         }
         outcome
@@ -243,7 +243,7 @@ impl Connection {
         if self.state == State::SynSent {
             return; // a SYN acknowledges nothing
         }
-        self.pending.ack = false;
+        self.pending.remove(Pending::ACK);
         if let Some(active) = self.active.existing() {
             active.unacknowledged = 0;
             active.due.routine_ack = false;
@@ -261,7 +261,7 @@ impl Connection {
     /// A header of the synchronised states: acknowledgment, window, timestamps, SACK.
     pub(super) fn header(&mut self, now: Instant, seq: SeqNumber, flags: TcpFlags) -> TcpHeader {
         let (room, buffer) = (self.receive_room(), self.right_sizing.size());
-        let window = self.window.announce(self.rcv_nxt, room, buffer, self.mss);
+        let window = self.window.announce(self.rcv_nxt, room, buffer, self.mss, self.scaling);
         TcpHeader {
             seq,
             ack: self.rcv_nxt,

@@ -1,7 +1,7 @@
 //! The segment text and the FIN: delivery, reassembly, and when to acknowledge (RFC 9293 3.10.7.4, seventh and
 //! eighth steps).
 
-use super::connection::{Arrival, Connection};
+use super::connection::{Arrival, Connection, Pending};
 use super::input::{NEXT, Step};
 use super::loss::TICK;
 use super::moment::Moment;
@@ -27,7 +27,7 @@ impl Connection {
             // As if the network had lost it: it comes again when there may be room. What its header says counts.
             cx.counters.memory_limit_payload += 1;
             arrival.fin = false;
-            self.pending.ack = true;
+            self.pending.add(Pending::ACK);
             return NEXT;
         }
         let segment_size =
@@ -70,7 +70,7 @@ impl Connection {
             incoming.queue.push(cx.pool, &mut chunk);
         }
         let octets = self.rcv_nxt - begin;
-        self.totals.bytes_received += u64::from(octets);
+        self.totals.bytes_received += octets;
         self.active.unacknowledged += octets;
         self.active.events.readable = true;
         waited
@@ -102,7 +102,7 @@ impl Connection {
         } else {
             cx.counters.reassembly_full += 1;
         }
-        self.pending.ack = true;
+        self.pending.add(Pending::ACK);
     }
 
     /// Delayed acknowledgment, counted in bytes: due at twice the peer's segment size (RFC 9293 3.8.6.3). It goes out
@@ -111,9 +111,9 @@ impl Connection {
         if self.quick_acks > 0 {
             // The peer is in its first windows and needs every acknowledgment to open them.
             self.quick_acks -= 1;
-            self.pending.ack = true;
+            self.pending.add(Pending::ACK);
         } else if at_once {
-            self.pending.ack = true;
+            self.pending.add(Pending::ACK);
         } else if self.active.unacknowledged >= 2 * u32::from(self.rcv_mss) {
             self.active.due.routine_ack = true;
         } else {
@@ -130,7 +130,7 @@ impl Connection {
             }
             if arrival.seq.gt(self.rcv_nxt) {
                 self.active.incoming.get_or_insert_default().fin = Some(arrival.seq);
-                self.pending.ack = true;
+                self.pending.add(Pending::ACK);
             }
         }
         let waiting: Option<SeqNumber> = self.active.incoming.as_ref().and_then(|incoming| incoming.fin);
@@ -143,7 +143,7 @@ impl Connection {
     fn take_fin(&mut self, cx: &Context<'_>) {
         self.rcv_nxt += 1;
         self.active.unacknowledged += 1;
-        self.pending.ack = true;
+        self.pending.add(Pending::ACK);
         self.active.events.readable = true;
         if let Some(incoming) = self.active.incoming.as_mut() {
             incoming.fin = None;

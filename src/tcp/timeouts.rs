@@ -1,11 +1,12 @@
 //! What happens when a timer fires, and what sets it.
 
-use super::connection::Connection;
+use super::connection::{Connection, Pending};
 use super::{Context, Error, State};
 use crate::time::{Duration, Instant};
 
-/// Least silence after which a connection counts as quiet.
-const QUIET: Duration = Duration::from_secs(1);
+/// Least silence after which a connection counts as quiet. As many boxes are there at once as connections have been busy
+/// within this time: of those that are opened by the thousand, most of what they cost.
+const QUIET: Duration = Duration::from_millis(250);
 /// Most time until it is asked again whether one does. What kept it from that may have lasted for days.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
@@ -33,7 +34,7 @@ impl Connection {
             return;
         }
         if self.active.timers.delayed_ack.take_due(cx.now) {
-            self.pending.ack = true;
+            self.pending.add(Pending::ACK);
         }
         self.note_application_limit();
         self.active.timers.pace.take_due(cx.now); // what waited for it goes out now
@@ -53,14 +54,16 @@ impl Connection {
     /// longer than a retransmission time-out.
     fn rest(&mut self, cx: &mut Context<'_>) {
         let silence = self.last_sent.until(cx.now).min(self.last_received.until(cx.now));
+        let wanted = self.rto(cx).max(QUIET);
         if self.active.is_under_way() {
             return; // the timer is set again when that is over
         }
         // What is forgotten would be challenged again at once (RFC 5961 10).
         let challenged = self.active.last_challenge;
         let challenged = challenged.is_some_and(|at| cx.now - at < cx.config.challenge_ack_interval);
-        if challenged || self.active.is_awaited() || silence < self.rto(cx).max(QUIET) {
-            self.active.timers.rest.set(cx.now + silence.clamp(QUIET, LOOK_AGAIN));
+        if challenged || self.active.is_awaited() || silence < wanted {
+            let again = if silence < wanted { wanted - silence } else { silence.clamp(QUIET, LOOK_AGAIN) };
+            self.active.timers.rest.set(cx.now + again);
             return;
         }
         if self.active.tail_probe.is_outstanding() {
@@ -151,7 +154,7 @@ impl Connection {
             return;
         }
         self.keep_alive_probes += 1;
-        self.pending.keep_alive = true;
+        self.pending.add(Pending::KEEP_ALIVE);
         self.keep_alive_at.set(cx.now + keep_alive.interval);
     }
 

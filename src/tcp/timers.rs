@@ -3,7 +3,10 @@
 use std::fmt;
 
 use super::TimerKind;
+use super::u48::U48;
 use crate::time::Instant;
+
+const NANOS_OF_MILLI: u64 = 1_000_000;
 
 /// A moment that may not be set, in eight bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +53,45 @@ impl fmt::Debug for Deadline {
             Some(at) => at.fmt(f),
             None => f.write_str("never"),
         }
+    }
+}
+
+/// The same to the millisecond, rounded up, in six bytes: for what is asked of silence.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct CoarseDeadline(U48);
+
+impl CoarseDeadline {
+    pub(super) const NEVER: CoarseDeadline = CoarseDeadline(U48::MAX);
+
+    pub(super) fn set(&mut self, at: Instant) {
+        self.0 = U48::saturating(at.as_nanos().div_ceil(NANOS_OF_MILLI));
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::NEVER;
+    }
+
+    pub(super) fn is_set(self) -> bool {
+        self != Self::NEVER
+    }
+
+    pub(super) fn at(self) -> Option<Instant> {
+        self.is_set().then(|| Instant::from_nanos(self.0.get().saturating_mul(NANOS_OF_MILLI)))
+    }
+
+    /// Clears itself and says `true` if its time has come.
+    pub(super) fn take_due(&mut self, now: Instant) -> bool {
+        let due = self.at().is_some_and(|at| at <= now);
+        if due {
+            self.clear();
+        }
+        due
+    }
+}
+
+impl fmt::Debug for CoarseDeadline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.at().fmt(f)
     }
 }
 
@@ -124,5 +166,34 @@ impl Timers {
             .min(self.delayed_ack)
             .min(self.linger)
             .at()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Duration;
+
+    #[test]
+    fn a_coarse_deadline_is_never_early_and_at_most_a_millisecond_late() {
+        let mut deadline = CoarseDeadline::NEVER;
+        assert_eq!((deadline.at(), deadline.take_due(Instant::from_nanos(u64::MAX))), (None, false));
+        for at in [0, 1, 999_999, 1_000_000, 1_000_001, 1 << 60] {
+            let at = Instant::from_nanos(at);
+            deadline.set(at);
+            let fires = deadline.at().unwrap();
+            assert!(fires >= at && fires - at < Duration::from_millis(1), "{at}: {fires}");
+        }
+        let due = Instant::from_millis(7);
+        deadline.set(due);
+        assert!(!deadline.take_due(Instant::from_nanos(due.as_nanos() - 1)));
+        assert!(deadline.take_due(due) && !deadline.is_set(), "once");
+    }
+
+    #[test]
+    fn the_end_of_time_is_a_deadline_like_others() {
+        let mut deadline = CoarseDeadline::NEVER;
+        deadline.set(Instant::from_nanos(u64::MAX));
+        assert_eq!(deadline.at(), Some(Instant::from_nanos(u64::MAX)));
     }
 }

@@ -1,7 +1,7 @@
 //! The application's calls (RFC 9293 3.9.1, 3.10.2–3.10.6).
 
 use super::active::Tail;
-use super::connection::Connection;
+use super::connection::{Connection, Pending};
 use super::{Context, Error, SendFlags, SocketOptions, State, right_sizing};
 use crate::buffer::{Chunk, Pool};
 
@@ -62,8 +62,9 @@ impl Connection {
     /// Reading has freed memory: the peer hears of it if that is worth a segment.
     fn after_read(&mut self) {
         let (room, buffer) = (self.receive_room(), self.right_sizing.size());
-        if self.state.can_receive() && self.window.update_is_due(self.rcv_nxt, room, buffer, self.mss) {
-            self.pending.ack = true;
+        let (rcv_nxt, mss, scaling) = (self.rcv_nxt, self.mss, self.scaling);
+        if self.state.can_receive() && self.window.update_is_due(rcv_nxt, room, buffer, mss, scaling) {
+            self.pending.add(Pending::ACK);
         }
         self.release_memory();
     }
@@ -250,7 +251,9 @@ impl Connection {
     pub fn close(&mut self, cx: &mut Context<'_>) {
         self.orphan = true;
         let unread = self.active.incoming.as_ref().is_some_and(|incoming| !incoming.queue.is_empty());
-        self.active.incoming = None;
+        if let Some(active) = self.active.existing() {
+            active.incoming = None;
+        }
         match self.state {
             State::SynSent => self.end(None),
             State::Closed | State::TimeWait => {}
@@ -268,7 +271,9 @@ impl Connection {
         }
         let tell = self.state != State::SynSent;
         self.end(Some(error));
-        self.pending.reset = tell;
+        if tell {
+            self.pending.add(Pending::RESET);
+        }
     }
 
     /// An ICMP error about this connection. It ends an attempt to connect, and is soft otherwise: anyone can forge

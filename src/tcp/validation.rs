@@ -5,7 +5,7 @@
 //! was; it does not grow, and after a loss only what was used of it counts.
 
 use super::config::AfterIdle;
-use super::congestion::initial_window;
+use super::congestion::{Controller, initial_window};
 use super::connection::Connection;
 use super::{Algorithm, Context};
 use crate::time::{Duration, Instant};
@@ -30,6 +30,13 @@ pub(super) struct Validation {
     validated_at: Instant,
     /// Of a fast recovery under way that began with less than half of the window used: octets sent again.
     resent: Option<u32>,
+}
+
+/// A controller with what is known of the use of its window.
+#[derive(Clone, Debug)]
+pub(super) struct Validated {
+    pub(super) controller: Controller,
+    validation: Validation,
 }
 
 impl Validation {
@@ -76,17 +83,33 @@ impl Validation {
 impl Connection {
     /// Begins with the connection, unless an idle one begins anew, or BBR measures the path in its own way.
     pub(super) fn start_validation(&mut self, cx: &Context<'_>) {
-        let wanted = cx.config.after_idle == AfterIdle::Validate && cx.config.congestion != Algorithm::Bbr;
-        self.validation = wanted.then(|| Box::new(Validation::new(cx.now, self.snd_una)));
+        if cx.config.after_idle == AfterIdle::Validate && cx.config.congestion != Algorithm::Bbr {
+            let validation = Validation::new(cx.now, self.snd_una);
+            let controller = self.congestion.clone();
+            self.congestion = Controller::Validated(Box::new(Validated { controller, validation }));
+        }
+    }
+
+    /// Whether the use of the window is watched.
+    pub(super) fn validates(&self) -> bool {
+        matches!(self.congestion, Controller::Validated(_))
+    }
+
+    fn validation(&mut self) -> Option<&mut Validation> {
+        match &mut self.congestion {
+            Controller::Validated(validated) => Some(&mut validated.validation),
+            _ => None,
+        }
     }
 
     /// SND.UNA has moved, outside of recovery. Whether the window may grow although it is not what limits us: half of it
     /// is used (RFC 7661 4.3).
     pub(super) fn validate_window(&mut self, cx: &Context<'_>) -> bool {
         let (srtt, half) = (self.rtt.srtt().unwrap_or_default(), self.congestion.cwnd() / 2);
-        let Some(validation) = &mut self.validation else { return false };
+        let (snd_una, snd_nxt) = (self.snd_una, self.snd_nxt);
+        let Some(validation) = self.validation() else { return false };
         validation.pipe_ack(cx.now, srtt);
-        validation.on_ack(self.snd_una, self.snd_nxt);
+        validation.on_ack(snd_una, snd_nxt);
         let validated = validation.pipe_ack(cx.now, srtt).is_some_and(|pipe_ack| pipe_ack >= half);
         if validated {
             validation.validated_at = cx.now;
@@ -97,7 +120,7 @@ impl Connection {
     /// pipeACK, if it is less than half of the window: that is not validated (RFC 7661 4.3).
     fn little_use(&mut self, cx: &Context<'_>) -> Option<u32> {
         let (srtt, half) = (self.rtt.srtt().unwrap_or_default(), self.congestion.cwnd() / 2);
-        let pipe_ack = self.validation.as_mut()?.pipe_ack(cx.now, srtt)?;
+        let pipe_ack = self.validation()?.pipe_ack(cx.now, srtt)?;
         (pipe_ack < half).then_some(pipe_ack)
     }
 
@@ -113,7 +136,7 @@ impl Connection {
     /// The same as a recovery begins, fast or after a time-out.
     pub(super) fn begin_recovery(&mut self, cx: &Context<'_>, in_flight: u32, fast: bool) -> u32 {
         let counts = fast && self.little_use(cx).is_some();
-        if let Some(validation) = &mut self.validation {
+        if let Some(validation) = self.validation() {
             validation.resent = counts.then_some(0);
         }
         self.leave_used_window(cx, in_flight)
@@ -121,7 +144,7 @@ impl Connection {
 
     /// In recovery, `octets` go out again.
     pub(super) fn count_resent(&mut self, octets: u32) {
-        if let Some(resent) = self.validation.as_mut().and_then(|validation| validation.resent.as_mut()) {
+        if let Some(resent) = self.validation().and_then(|validation| validation.resent.as_mut()) {
             *resent = resent.saturating_add(octets);
         }
     }
@@ -131,8 +154,9 @@ impl Connection {
     /// and one after a time-out begins with a segment: that is enough.
     pub(super) fn leave_recovered_window(&mut self) {
         let (cwnd, mss) = (self.congestion.cwnd(), u32::from(self.snd_mss));
-        let Some(validation) = &mut self.validation else { return };
-        validation.forget(self.snd_una, self.snd_nxt);
+        let (snd_una, snd_nxt) = (self.snd_una, self.snd_nxt);
+        let Some(validation) = self.validation() else { return };
+        validation.forget(snd_una, snd_nxt);
         if let Some(resent) = validation.resent.take() {
             self.congestion.on_restart(cwnd.saturating_sub(resent / 2).max(mss));
         }
@@ -142,14 +166,15 @@ impl Connection {
     /// five more (RFC 7661 4.4.3).
     pub(super) fn age_window(&mut self, cx: &Context<'_>) {
         let least = initial_window(cx.config.initial_window, u32::from(self.snd_mss), false);
-        let Some(validation) = &mut self.validation else { return };
+        let Controller::Validated(validated) = &mut self.congestion else { return };
+        let Validated { controller, validation } = &mut **validated;
         while cx.now - validation.validated_at >= NON_VALIDATED_PERIOD {
             validation.validated_at += NON_VALIDATED_PERIOD;
-            if self.congestion.cwnd() <= least {
+            if controller.cwnd() <= least {
                 validation.validated_at = cx.now;
                 return;
             }
-            self.congestion.on_disuse(least);
+            controller.on_disuse(least);
         }
     }
 }

@@ -14,10 +14,17 @@ const ALPHA: f32 = 3.0 * (1.0 - BETA) / (1.0 + BETA);
 /// The window follows a cubic of the time since the last reduction: quickly back to where the loss was (W_max), slowly
 /// around it, quickly beyond; and never slower than Reno would be (RFC 9438 4.2–4.4).
 ///
-/// What is known of the path is here; what comes of each acknowledgment is in a box, which exists only while the window
-/// limits the sender.
+/// What is known of the path is all that there is while nothing is learnt. It moves into a box, beside what comes of each
+/// acknowledgment, while the window limits the sender: most connections never make it do so.
 #[derive(Clone, Debug)]
-pub(in crate::tcp) struct Cubic {
+pub(in crate::tcp) enum Cubic {
+    Quiet(Path),
+    Growing(Box<Growth>),
+}
+
+/// What is known of the path.
+#[derive(Clone, Debug)]
+pub(in crate::tcp) struct Path {
     cwnd: u32,
     ssthresh: u32,
     /// The first slow start goes on; later ones know their threshold (RFC 9406 4.3).
@@ -26,12 +33,12 @@ pub(in crate::tcp) struct Cubic {
     reduced: bool,
     /// W_max, in bytes: the window at the last reduction, less if it had not come back to where it was before that.
     w_max: f32,
-    growth: Option<Box<Growth>>,
 }
 
 /// How the window grows.
-#[derive(Clone, Debug, Default)]
-struct Growth {
+#[derive(Clone, Debug)]
+pub(in crate::tcp) struct Growth {
+    path: Path,
     hystart: HyStart,
     /// cwnd_prior, in bytes: the window at the last reduction.
     prior: f32,
@@ -48,6 +55,27 @@ struct Growth {
 }
 
 impl Growth {
+    fn new(path: Path, prior: f32) -> Self {
+        Growth {
+            path,
+            hystart: HyStart::default(),
+            prior,
+            w_est: 0.0,
+            fraction: 0.0,
+            epoch: None,
+            k: 0.0,
+            unused_since: None,
+        }
+    }
+
+    fn on_ack(&mut self, ack: &Ack) {
+        self.skip_unused_time(ack.now);
+        let bytes = self.slow_start(ack);
+        if bytes > 0 {
+            self.avoid_congestion(ack, bytes);
+        }
+    }
+
     /// Time in which the application did not use the window is none in which it grew (RFC 9438 4.2 and 5.8).
     fn skip_unused_time(&mut self, now: Instant) {
         if let Some(since) = self.unused_since.take()
@@ -58,140 +86,157 @@ impl Growth {
     }
 
     /// W_cubic(t) = C (t - K)^3 + W_max, in bytes (RFC 9438 4.2, equation 1).
-    fn w_cubic(&self, w_max: f32, elapsed: Duration, mss: f32) -> f32 {
+    fn w_cubic(&self, elapsed: Duration, mss: f32) -> f32 {
         let t = elapsed.as_secs_f32() - self.k;
-        C * t * t * t * mss + w_max
+        C * t * t * t * mss + self.path.w_max
+    }
+
+    /// Slow start, and what is left of `ack.bytes` behind its end.
+    fn slow_start(&mut self, ack: &Ack) -> u32 {
+        let path = &mut self.path;
+        if path.cwnd >= path.ssthresh {
+            return ack.bytes;
+        }
+        let pace = if path.first_slow_start { self.hystart.on_ack(ack) } else { Pace::Full };
+        if pace == Pace::Over {
+            path.ssthresh = path.cwnd;
+            path.first_slow_start = false;
+            return ack.bytes;
+        }
+        slow_start(&mut path.cwnd, path.ssthresh, HyStart::growth(pace, ack.bytes))
+    }
+
+    /// RFC 9438 4.2, equation 2: a new epoch of congestion avoidance.
+    fn start_epoch(&mut self, now: Instant, mss: f32) {
+        let cwnd = self.path.cwnd as f32;
+        self.k = if cwnd < self.path.w_max {
+            ((self.path.w_max - cwnd) / mss / C).cbrt()
+        } else {
+            self.path.w_max = cwnd;
+            0.0
+        };
+        (self.epoch, self.w_est) = (Some(now), cwnd);
+    }
+
+    fn avoid_congestion(&mut self, ack: &Ack, bytes: u32) {
+        let mss = ack.mss as f32;
+        let epoch = self.epoch.unwrap_or_else(|| {
+            self.start_epoch(ack.now, mss);
+            ack.now
+        });
+        let (cwnd, acked) = (self.path.cwnd as f32, bytes as f32);
+        // Once Reno's window is back where the loss was, it grows as Reno does (RFC 9438 4.3).
+        let alpha = if self.w_est >= self.prior { 1.0 } else { ALPHA };
+        self.w_est += alpha * acked / cwnd * mss;
+        let elapsed = ack.now - epoch;
+        if self.w_cubic(elapsed, mss) < self.w_est {
+            let reno = self.w_est as u32; // 4.3, the Reno-friendly region
+            self.path.cwnd = self.path.cwnd.max(reno);
+            return;
+        }
+        // 4.4 and 4.5: towards where the cubic will be a round-trip from now, at most half as much again.
+        let target = self.w_cubic(elapsed + ack.srtt, mss).clamp(cwnd, 1.5 * cwnd);
+        self.fraction += (target - cwnd) / cwnd * acked;
+        let whole = self.fraction.floor();
+        self.fraction -= whole;
+        self.path.cwnd = self.path.cwnd.saturating_add(whole as u32);
     }
 }
 
 impl Cubic {
     pub(in crate::tcp) fn new(initial_window: u32) -> Self {
         let (cwnd, ssthresh) = (initial_window, u32::MAX);
-        Cubic { cwnd, ssthresh, first_slow_start: true, reduced: false, w_max: 0.0, growth: None }
+        Cubic::Quiet(Path { cwnd, ssthresh, first_slow_start: true, reduced: false, w_max: 0.0 })
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Cubic::Quiet(path) => path,
+            Cubic::Growing(growth) => &growth.path,
+        }
+    }
+
+    fn path_mut(&mut self) -> &mut Path {
+        match self {
+            Cubic::Quiet(path) => path,
+            Cubic::Growing(growth) => &mut growth.path,
+        }
     }
 
     fn growth(&mut self) -> &mut Growth {
-        self.growth.get_or_insert_with(|| {
+        if let Cubic::Quiet(path) = self {
             // After a rest the threshold tells what cwnd_prior was (RFC 9438 4.6), if there was one.
-            let prior = if self.reduced { self.ssthresh as f32 / BETA } else { 0.0 };
-            Box::new(Growth { prior, ..Growth::default() })
-        })
-    }
-
-    /// Slow start, and what is left of `ack.bytes` behind its end.
-    fn slow_start(&mut self, ack: &Ack) -> u32 {
-        if self.cwnd >= self.ssthresh {
-            return ack.bytes;
+            let prior = if path.reduced { path.ssthresh as f32 / BETA } else { 0.0 };
+            *self = Cubic::Growing(Box::new(Growth::new(path.clone(), prior)));
         }
-        let pace = if self.first_slow_start { self.growth().hystart.on_ack(ack) } else { Pace::Full };
-        if pace == Pace::Over {
-            self.ssthresh = self.cwnd;
-            self.first_slow_start = false;
-            return ack.bytes;
+        match self {
+            Cubic::Growing(growth) => growth,
+            Cubic::Quiet(_) => unreachable!("it has just become growth"),
         }
-        slow_start(&mut self.cwnd, self.ssthresh, HyStart::growth(pace, ack.bytes))
-    }
-
-    /// RFC 9438 4.2, equation 2: a new epoch of congestion avoidance.
-    fn start_epoch(&mut self, now: Instant, mss: f32) {
-        let cwnd = self.cwnd as f32;
-        let k = if cwnd < self.w_max {
-            ((self.w_max - cwnd) / mss / C).cbrt()
-        } else {
-            self.w_max = cwnd;
-            0.0
-        };
-        let growth = self.growth();
-        (growth.epoch, growth.w_est, growth.k) = (Some(now), cwnd, k);
-    }
-
-    fn avoid_congestion(&mut self, ack: &Ack, bytes: u32) {
-        let mss = ack.mss as f32;
-        let epoch = self.growth().epoch.unwrap_or_else(|| {
-            self.start_epoch(ack.now, mss);
-            ack.now
-        });
-        let (cwnd, acked) = (self.cwnd as f32, bytes as f32);
-        let w_max = self.w_max;
-        let growth = self.growth();
-        // Once Reno's window is back where the loss was, it grows as Reno does (RFC 9438 4.3).
-        let alpha = if growth.w_est >= growth.prior { 1.0 } else { ALPHA };
-        growth.w_est += alpha * acked / cwnd * mss;
-        let elapsed = ack.now - epoch;
-        if growth.w_cubic(w_max, elapsed, mss) < growth.w_est {
-            let reno = growth.w_est as u32; // 4.3, the Reno-friendly region
-            self.cwnd = self.cwnd.max(reno);
-            return;
-        }
-        // 4.4 and 4.5: towards where the cubic will be a round-trip from now, at most half as much again.
-        let target = growth.w_cubic(w_max, elapsed + ack.srtt, mss).clamp(cwnd, 1.5 * cwnd);
-        growth.fraction += (target - cwnd) / cwnd * acked;
-        let whole = growth.fraction.floor();
-        growth.fraction -= whole;
-        self.cwnd = self.cwnd.saturating_add(whole as u32);
     }
 
     /// RFC 9438 4.6 and 4.7: multiplicative decrease and fast convergence.
     fn reduce(&mut self, mss: u32) {
-        let cwnd = self.cwnd as f32;
+        let path = self.path_mut();
+        let cwnd = path.cwnd as f32;
         // A window that did not come back to where it was makes room for others.
-        self.w_max = if cwnd < self.w_max { cwnd * (1.0 + BETA) / 2.0 } else { cwnd };
-        self.ssthresh = ((cwnd * BETA) as u32).max(2 * mss);
-        (self.first_slow_start, self.reduced) = (false, true);
-        self.growth = Some(Box::new(Growth { prior: cwnd, ..Growth::default() }));
+        path.w_max = if cwnd < path.w_max { cwnd * (1.0 + BETA) / 2.0 } else { cwnd };
+        path.ssthresh = ((cwnd * BETA) as u32).max(2 * mss);
+        (path.first_slow_start, path.reduced) = (false, true);
+        let growth = Growth::new(path.clone(), cwnd);
+        *self = Cubic::Growing(Box::new(growth));
     }
 }
 
 impl CongestionControl for Cubic {
     fn cwnd(&self) -> u32 {
-        self.cwnd
+        self.path().cwnd
     }
 
     fn ssthresh(&self) -> u32 {
-        self.ssthresh
+        self.path().ssthresh
     }
 
     fn on_ack(&mut self, ack: &Ack) {
-        if !ack.cwnd_limited {
-            if let Some(growth) = &mut self.growth {
+        match self {
+            _ if ack.cwnd_limited => self.growth().on_ack(ack),
+            Cubic::Growing(growth) => {
                 growth.unused_since.get_or_insert(ack.now);
             }
-            return;
-        }
-        self.growth().skip_unused_time(ack.now);
-        let bytes = self.slow_start(ack);
-        if bytes > 0 {
-            self.avoid_congestion(ack, bytes);
+            Cubic::Quiet(_) => {}
         }
     }
 
     fn on_loss(&mut self, _in_flight: u32, mss: u32) {
         self.reduce(mss);
-        self.cwnd = self.ssthresh;
+        let path = self.path_mut();
+        path.cwnd = path.ssthresh;
     }
 
     fn on_timeout(&mut self, _in_flight: u32, mss: u32) {
         self.reduce(mss);
         // 4.8: the next congestion avoidance begins at its own W_max, with K = 0.
-        self.w_max = 0.0;
-        self.cwnd = mss;
+        let path = self.path_mut();
+        (path.w_max, path.cwnd) = (0.0, mss);
     }
 
     fn on_restart(&mut self, initial_window: u32) {
-        self.cwnd = self.cwnd.min(initial_window);
+        let path = self.path_mut();
+        path.cwnd = path.cwnd.min(initial_window);
         // The pause must not count as time in which the window grew (RFC 9438 4.2, 5.8).
-        if let Some(growth) = &mut self.growth {
+        if let Cubic::Growing(growth) = self {
             growth.epoch = None;
         }
     }
 
     fn on_rest(&mut self) {
-        self.growth = None;
+        *self = Cubic::Quiet(self.path().clone());
     }
 
     fn on_disuse(&mut self, least: u32) {
-        (self.ssthresh, self.cwnd) = halve_unused(self.cwnd, self.ssthresh, least);
-        self.on_restart(self.cwnd);
+        let path = self.path_mut();
+        (path.ssthresh, path.cwnd) = halve_unused(path.cwnd, path.ssthresh, least);
+        self.on_restart(self.cwnd());
     }
 }
 
@@ -261,7 +306,7 @@ mod tests {
         let mut cubic = Cubic::new(100 * MSS);
         cubic.on_loss(100 * MSS, MSS);
         cubic.on_loss(70 * MSS, MSS);
-        assert!((cubic.w_max - 59_500.0).abs() < 1.0, "{}", cubic.w_max);
+        assert!((cubic.path().w_max - 59_500.0).abs() < 1.0, "{}", cubic.path().w_max);
     }
 
     #[test]
@@ -296,7 +341,7 @@ mod tests {
         assert_eq!((cubic.cwnd(), cubic.ssthresh()), (MSS, 70 * MSS));
         cubic.on_ack(&Ack { bytes: 70 * MSS, ..ACK });
         assert_eq!((cubic.cwnd() / MSS, cubic.growth().k), (70, 0.0));
-        assert!((cubic.w_max - 70_000.0).abs() < 1.0, "{}", cubic.w_max);
+        assert!((cubic.path().w_max - 70_000.0).abs() < 1.0, "{}", cubic.path().w_max);
     }
 
     #[test]
@@ -326,7 +371,7 @@ mod tests {
             }
         }
         assert!((40..100).contains(&(cubic.ssthresh() / MSS)), "{}", cubic.ssthresh());
-        assert!(!cubic.first_slow_start, "for the first slow start alone");
+        assert!(!cubic.path().first_slow_start, "for the first slow start alone");
         cubic.on_rest();
         assert_eq!(cubic.growth().prior, 0.0, "the window was never reduced");
     }
@@ -337,16 +382,16 @@ mod tests {
         let mut cubic = Cubic::new(100 * MSS);
         cubic.on_loss(100 * MSS, MSS);
         rounds(&mut cubic, 0, 10);
-        let (before, w_max) = (cubic.cwnd(), cubic.w_max);
+        let (before, w_max) = (cubic.cwnd(), cubic.path().w_max);
         cubic.on_rest();
-        assert!(cubic.growth.is_none());
-        assert_eq!((cubic.cwnd(), cubic.w_max), (before, w_max));
+        assert!(matches!(cubic, Cubic::Quiet(_)));
+        assert_eq!((cubic.cwnd(), cubic.path().w_max), (before, w_max));
         let after = rounds(&mut cubic, 3_600_000, 1)[0];
         assert!(after < before + before / 20, "{before} to {after}");
         cubic.on_ack(&Ack { cwnd_limited: false, ..ACK });
         let mut fresh = Cubic::new(10 * MSS);
         fresh.on_ack(&Ack { bytes: MSS, cwnd_limited: false, ..ACK });
-        assert!(fresh.growth.is_none(), "an application that does not fill the window needs none");
+        assert!(matches!(fresh, Cubic::Quiet(_)), "an application that does not fill the window needs none");
     }
 
     #[test]

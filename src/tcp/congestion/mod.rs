@@ -15,6 +15,7 @@ use new_reno::NewReno;
 
 use super::config::Algorithm;
 use super::recovery::delivery::{LostSegment, RateSample};
+use super::validation::Validated;
 use crate::time::{Duration, Instant};
 use crate::wire::SeqNumber;
 
@@ -139,12 +140,13 @@ pub(super) struct Beginning {
 }
 
 /// The controller of one connection: one of those that there are. BBR has too much to remember to be in every control
-/// block.
+/// block, and so has what is known of the use of the window, if that is to be known (RFC 7661).
 #[derive(Clone, Debug)]
 pub(super) enum Controller {
     NewReno(NewReno),
     Cubic(Cubic),
     Bbr(Box<Bbr>),
+    Validated(Box<Validated>),
 }
 
 impl Controller {
@@ -168,19 +170,25 @@ impl Controller {
             Controller::NewReno(_) => Algorithm::NewReno,
             Controller::Cubic(_) => Algorithm::Cubic,
             Controller::Bbr(_) => Algorithm::Bbr,
+            Controller::Validated(validated) => validated.controller.algorithm(),
         }
     }
 
     /// What [`undo`](Self::undo) will need if a reduction turns out to be needless: all of it, but of a controller that
     /// keeps that itself.
     pub(super) fn memento(&self) -> Option<Controller> {
-        (!matches!(self, Controller::Bbr(_))).then(|| self.clone())
+        match self {
+            Controller::Bbr(_) => None,
+            Controller::Validated(validated) => validated.controller.memento(),
+            Controller::NewReno(_) | Controller::Cubic(_) => Some(self.clone()),
+        }
     }
 
     /// The loss was none: as before.
     pub(super) fn undo(&mut self, memento: Option<Controller>) {
         match (self, memento) {
             (Controller::Bbr(bbr), _) => bbr.on_spurious_loss(),
+            (Controller::Validated(validated), memento) => validated.controller.undo(memento),
             (this, Some(memento)) => *this = memento,
             (_, None) => {}
         }
@@ -195,6 +203,7 @@ impl Deref for Controller {
             Controller::NewReno(controller) => controller,
             Controller::Cubic(controller) => controller,
             Controller::Bbr(controller) => controller.as_ref(),
+            Controller::Validated(validated) => &*validated.controller,
         }
     }
 }
@@ -205,6 +214,7 @@ impl DerefMut for Controller {
             Controller::NewReno(controller) => controller,
             Controller::Cubic(controller) => controller,
             Controller::Bbr(controller) => controller.as_mut(),
+            Controller::Validated(validated) => &mut *validated.controller,
         }
     }
 }
@@ -237,8 +247,8 @@ mod tests {
 
     /// An idle connection has one of these, and nothing else of congestion control but the box of a BBR.
     #[test]
-    fn what_is_known_of_the_path_is_24_bytes() {
-        assert_eq!(size_of::<Controller>(), 24);
+    fn what_is_known_of_the_path_is_16_bytes() {
+        assert_eq!(size_of::<Controller>(), 16);
     }
 
     #[test]

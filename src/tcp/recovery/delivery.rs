@@ -202,8 +202,12 @@ impl DeliveryRate {
 
 /// `bytes` in `interval`, as bytes a second.
 fn per_second(bytes: u64, interval: Duration) -> u64 {
-    let rate = u128::from(bytes) * 1_000_000_000 / interval.as_nanos().max(1);
-    u64::try_from(rate).unwrap_or(u64::MAX)
+    let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX).max(1);
+    match bytes.checked_mul(1_000_000_000) {
+        Some(product) => product / nanos,
+        // More than 18 GB in one interval: in wider numbers, which cost ten times as much.
+        None => u64::try_from(u128::from(bytes) * 1_000_000_000 / u128::from(nanos)).unwrap_or(u64::MAX),
+    }
 }
 
 fn micros(duration: Duration) -> u32 {

@@ -33,6 +33,27 @@ fn a_quiet_connection_lets_go_of_what_it_does_not_need_and_keeps_what_it_knows_o
     assert_eq!(sent, 10_000, "as after any silence (RFC 5681 4.1)");
 }
 
+/// What a million idle ones cost is a million times this, and little more.
+#[test]
+fn a_control_block_is_160_bytes() {
+    assert_eq!(size_of::<Connection>(), 160);
+}
+
+#[test]
+fn nothing_is_let_go_before_a_retransmission_time_out_is_over() {
+    let mut rig = Rig::established();
+    rig.write(1_000);
+    rig.advance(ms(300));
+    rig.send(ack(1, 1_001), b"");
+    rig.connection.take_events();
+    let rto = rig.info().rto;
+    assert!(rto > ms(300), "{rto:?}");
+    rig.advance(rto - ms(2));
+    assert!(rig.connection.active.is_awake());
+    rig.advance(ms(4));
+    assert!(!rig.connection.active.is_awake());
+}
+
 #[test]
 fn unread_data_and_a_gap_keep_a_connection_from_resting() {
     let mut rig = Rig::established();
