@@ -14,21 +14,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 SECONDS_EACH=30 WARM_UP=10 REPETITIONS=3 CONTROLS="cubic bbr" RTTS="20" RATE=100
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --seconds) SECONDS_EACH=$2 ;;
-        --warm-up) WARM_UP=$2 ;;
-        --repetitions) REPETITIONS=$2 ;;
-        --control) CONTROLS=$2 ;;
-        --rtt) RTTS=$2 ;;
-        --rate) RATE=$2 ;;
-        *)
-            sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
-            exit 2
-            ;;
-    esac
-    shift 2
-done
+declare -A OPTIONS=([seconds]=SECONDS_EACH [warm-up]=WARM_UP [repetitions]=REPETITIONS [control]=CONTROLS [rtt]=RTTS
+    [rate]=RATE)
+. scripts/options.sh
+options "$@"
 . scripts/prerequisites.sh
 . scripts/netns.sh
 FLOW=benches/linux/flow.py

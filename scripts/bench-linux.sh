@@ -13,22 +13,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 SECONDS_EACH=20 REPETITIONS=3 CONTROLS="cubic bbr" LOSSES="0 0.1 1" RTTS="2 20 100" RATE=100 REORDER=0
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --seconds) SECONDS_EACH=$2 ;;
-        --repetitions) REPETITIONS=$2 ;;
-        --control) CONTROLS=$2 ;;
-        --loss) LOSSES=$2 ;;
-        --rtt) RTTS=$2 ;;
-        --rate) RATE=$2 ;;
-        --reorder) REORDER=$2 ;;
-        *)
-            sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
-            exit 2
-            ;;
-    esac
-    shift 2
-done
+declare -A OPTIONS=([seconds]=SECONDS_EACH [repetitions]=REPETITIONS [control]=CONTROLS [loss]=LOSSES [rtt]=RTTS
+    [rate]=RATE [reorder]=REORDER)
+. scripts/options.sh
+options "$@"
 . scripts/prerequisites.sh
 . scripts/netns.sh
 FLOW=benches/linux/flow.py

@@ -9,21 +9,12 @@
 # processors or more the server has one for itself, and curl another. Prints a table in Gbit/s.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-REPETITIONS=3
-BYTES=1000000000
+REPETITIONS=3 BYTES=1000000000 ONLY=
+declare -A OPTIONS=([repetitions]=REPETITIONS [bytes]=BYTES [only]=ONLY)
+. scripts/options.sh
+options "$@"
 PEERS=(smoltcp longwire offload)
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --repetitions) REPETITIONS=$2 ;;
-        --bytes) BYTES=$2 ;;
-        --only) PEERS=("$2") ;;
-        *)
-            echo "usage: bench-plain.sh [--repetitions N] [--bytes N] [--only smoltcp|longwire|offload]" >&2
-            exit 2
-            ;;
-    esac
-    shift 2
-done
+[ -z "$ONLY" ] || PEERS=("$ONLY")
 . scripts/prerequisites.sh
 # Uploads are read from memory where there is enough of it, so that no disk is measured.
 if [ -d /dev/shm ] && [ "$(df --output=avail -B1 /dev/shm | tail -n 1)" -gt $((BYTES * 2)) ]; then

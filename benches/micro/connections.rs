@@ -22,7 +22,7 @@ pub(super) fn all(criterion: &mut Criterion) {
 }
 
 /// A step through all indices that no cache foresees.
-fn next(index: &mut usize, count: usize) -> usize {
+pub(super) fn next(index: &mut usize, count: usize) -> usize {
     // The step and a power of ten have no common divisor, so everyone has a turn.
     *index = (*index + 7_368_787) % count;
     *index
@@ -46,18 +46,7 @@ fn exchange(criterion: &mut Criterion, rig: &mut Rig, peers: &mut [Peer]) {
     let (mut index, count) = (0, peers.len());
     let mut group = criterion.benchmark_group("connections");
     group.bench_function(BenchmarkId::new("a byte there and back", count), |bencher| {
-        bencher.iter(|| {
-            let peer = &mut peers[next(&mut index, count)];
-            rig.receive_data(peer, b"x");
-            while rig.stack.poll_event().is_some() {}
-            let mut byte = [0];
-            assert_eq!(rig.stack.read(peer.socket, &mut byte), Ok(1));
-            assert_eq!(rig.stack.write(peer.socket, &byte), Ok(1));
-            assert!(rig.transmit().is_some());
-            peer.seq = peer.seq.wrapping_add(1);
-            peer.ack = peer.ack.wrapping_add(1);
-            rig.now += Duration::from_micros(1);
-        });
+        bencher.iter(|| rig.exchange(&mut peers[next(&mut index, count)]));
     });
     group.finish();
     // The last byte of each is acknowledged, so that nothing of this is left.

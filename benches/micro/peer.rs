@@ -124,6 +124,19 @@ impl Rig {
         self.receive(peer, TcpFlags::ACK | TcpFlags::PSH, TcpOptions::default(), payload);
     }
 
+    /// A byte comes, is read, and another goes out with its acknowledgment.
+    pub(super) fn exchange(&mut self, peer: &mut Peer) {
+        self.receive_data(peer, b"x");
+        while self.stack.poll_event().is_some() {}
+        let mut byte = [0];
+        assert_eq!(self.stack.read(peer.socket, &mut byte), Ok(1));
+        assert_eq!(self.stack.write(peer.socket, &byte), Ok(1));
+        assert!(self.transmit().is_some());
+        peer.seq = peer.seq.wrapping_add(1);
+        peer.ack = peer.ack.wrapping_add(1);
+        self.now += Duration::from_micros(1);
+    }
+
     /// An acknowledgment with one SACK block, of so many bytes from `offset` behind what it acknowledges.
     pub(super) fn receive_sack(&mut self, peer: &Peer, offset: u32, len: u32) {
         let left = peer.ack.wrapping_add(offset);

@@ -33,7 +33,7 @@ pub(crate) use idle::{Crowd, PORTS};
 pub(crate) use json::json;
 pub(crate) use load::{Amount, Life};
 pub(crate) use measure::{Client, Measurement, Target, measure};
-pub(crate) use observe::{Cost, cost, machine};
+pub(crate) use observe::{Cost, cost, kernel_memory, machine};
 pub(crate) use report::{ClientKind, Comparison, Report, html};
 pub(crate) use suite::{Results, markdown, plot};
 pub(crate) use transport::{Kernel, OwnStack};

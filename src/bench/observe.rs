@@ -158,7 +158,17 @@ fn cpu_of(stat: &str) -> Option<Duration> {
 }
 
 fn memory_of(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    kilobytes(status, "VmRSS:")
+}
+
+/// Bytes that the kernel holds in its caches of objects: sockets, files, connections, and all else.
+pub(crate) fn kernel_memory() -> Option<u64> {
+    kilobytes(&fs::read_to_string("/proc/meminfo").ok()?, "Slab:")
+}
+
+/// A line of so many kB, in bytes.
+fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
 }
@@ -253,5 +263,6 @@ IpExt: 0 9000 1000
         let own = cost(&[std::process::id()]).unwrap();
         assert!(own.memory > 100_000);
         assert_eq!(cost(&[u32::MAX]), None);
+        assert_eq!(kilobytes("MemFree:  1 kB\nSlab:   9 kB\nSReclaimable: 5 kB\n", "Slab:"), Some(9 * 1024));
     }
 }

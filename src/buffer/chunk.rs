@@ -2,12 +2,16 @@
 
 use std::fmt;
 use std::ops::{Deref, Range};
+use std::sync::Arc;
 
 use super::Pool;
 
 /// Owned, contiguous bytes: a range of an allocation that returns to its [`Pool`] when the chunk is dropped.
 ///
 /// The bytes are what [`Deref`] shows. Behind them may be [`spare`](Chunk::spare) room to append to.
+///
+/// Bytes that many chunks are to have at once, such as a file that many connections send, are given as an `Arc<[u8]>`:
+/// nothing is copied then, unless somebody changes them.
 ///
 /// ```
 /// use longwire::buffer::Chunk;
@@ -16,40 +20,61 @@ use super::Pool;
 /// assert_eq!(&chunk[..], b"payload");
 /// chunk.advance(3);
 /// assert_eq!(&chunk[..], b"load");
+///
+/// let page: std::sync::Arc<[u8]> = b"the same for all".as_slice().into();
+/// let (one, other) = (Chunk::from(page.clone()), Chunk::from(page));
+/// assert_eq!(one.as_ptr(), other.as_ptr());
 /// ```
 #[derive(Default)]
 pub struct Chunk {
-    storage: Box<[u8]>,
+    storage: Storage,
     start: usize,
     end: usize,
     pool: Option<Pool>,
 }
 
+/// Whose the allocation is.
+enum Storage {
+    Own(Box<[u8]>),
+    /// Others have it too, so that nobody writes to it.
+    Shared(Arc<[u8]>),
+}
+
 impl Chunk {
     /// A chunk of its own allocation, holding a copy of `bytes`.
     pub fn copy_of(bytes: &[u8]) -> Self {
-        let storage: Box<[u8]> = bytes.into();
-        Chunk { start: 0, end: storage.len(), storage, pool: None }
+        Chunk::whole(Storage::Own(bytes.into()))
     }
 
     pub(super) fn with_storage(storage: Box<[u8]>, pool: Option<Pool>) -> Self {
-        Chunk { storage, start: 0, end: 0, pool }
+        Chunk { storage: Storage::Own(storage), start: 0, end: 0, pool }
     }
 
-    /// Bytes of the whole allocation: what holding this chunk costs, whatever its length.
+    fn whole(storage: Storage) -> Self {
+        Chunk { start: 0, end: storage.bytes().len(), storage, pool: None }
+    }
+
+    /// Bytes of the whole allocation: what holding this chunk costs, whatever its length, and whoever holds it too.
     pub fn capacity(&self) -> usize {
-        self.storage.len()
+        self.storage.bytes().len()
     }
 
-    /// Forgets the content; all of the capacity becomes spare.
+    /// Forgets the content; all of the capacity becomes spare. What was shared is given up, and there is none.
     pub fn clear(&mut self) {
         self.start = 0;
         self.end = 0;
+        if let Storage::Shared(_) = self.storage {
+            self.storage = Storage::default();
+        }
     }
 
-    /// The room behind the bytes. What is written there counts after [`commit`](Chunk::commit).
+    /// The room behind the bytes, none behind shared ones. What is written there counts after
+    /// [`commit`](Chunk::commit).
     pub fn spare(&mut self) -> &mut [u8] {
-        &mut self.storage[self.end..]
+        match &mut self.storage {
+            Storage::Own(bytes) => &mut bytes[self.end..],
+            Storage::Shared(_) => &mut [],
+        }
     }
 
     /// Takes the first `count` bytes of [`spare`](Chunk::spare) into the chunk.
@@ -57,14 +82,15 @@ impl Chunk {
     /// # Panics
     /// If there is less spare room than that.
     pub fn commit(&mut self, count: usize) {
-        assert!(count <= self.storage.len() - self.end, "commit beyond the chunk's capacity");
+        assert!(count <= self.spare().len(), "commit beyond the chunk's capacity");
         self.end += count;
     }
 
     /// Copies as much of `bytes` as fits into the spare room and returns how much that was.
     pub fn append(&mut self, bytes: &[u8]) -> usize {
-        let count = bytes.len().min(self.storage.len() - self.end);
-        self.spare()[..count].copy_from_slice(&bytes[..count]);
+        let spare = self.spare();
+        let count = bytes.len().min(spare.len());
+        spare[..count].copy_from_slice(&bytes[..count]);
         self.end += count;
         count
     }
@@ -99,7 +125,22 @@ impl Chunk {
 
     #[cfg(test)]
     pub(super) fn storage_ptr(&self) -> *const u8 {
-        self.storage.as_ptr()
+        self.storage.bytes().as_ptr()
+    }
+}
+
+impl Storage {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Storage::Own(bytes) => bytes,
+            Storage::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Storage::Own(Box::default())
     }
 }
 
@@ -107,13 +148,20 @@ impl Deref for Chunk {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.storage[self.start..self.end]
+        &self.storage.bytes()[self.start..self.end]
     }
 }
 
 impl std::ops::DerefMut for Chunk {
+    /// The bytes to be changed. Shared ones are copied first: the others keep what they have.
     fn deref_mut(&mut self) -> &mut [u8] {
-        &mut self.storage[self.start..self.end]
+        if let Storage::Shared(_) = self.storage {
+            *self = Chunk::copy_of(self);
+        }
+        match &mut self.storage {
+            Storage::Own(bytes) => &mut bytes[self.start..self.end],
+            Storage::Shared(_) => unreachable!("a copy is nobody else's"),
+        }
     }
 }
 
@@ -125,15 +173,20 @@ impl AsRef<[u8]> for Chunk {
 
 impl From<Vec<u8>> for Chunk {
     fn from(bytes: Vec<u8>) -> Self {
-        let storage = bytes.into_boxed_slice();
-        Chunk { start: 0, end: storage.len(), storage, pool: None }
+        Chunk::whole(Storage::Own(bytes.into_boxed_slice()))
+    }
+}
+
+impl From<Arc<[u8]>> for Chunk {
+    fn from(bytes: Arc<[u8]>) -> Self {
+        Chunk::whole(Storage::Shared(bytes))
     }
 }
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        if let Some(pool) = self.pool.take() {
-            pool.give_back(std::mem::take(&mut self.storage));
+        if let (Some(pool), Storage::Own(bytes)) = (self.pool.take(), &mut self.storage) {
+            pool.give_back(std::mem::take(bytes));
         }
     }
 }
@@ -164,6 +217,19 @@ mod tests {
         assert_eq!(&chunk[..], b"cd");
         chunk.clear();
         assert_eq!(chunk.spare().len(), 6);
+    }
+
+    #[test]
+    fn shared_bytes_are_copied_when_one_changes_them() {
+        let page: Arc<[u8]> = (*b"abcdef").into();
+        let (mut one, mut other) = (Chunk::from(page.clone()), Chunk::from(page.clone()));
+        one.narrow(2..4);
+        assert_eq!(one.storage_ptr(), page.as_ptr());
+        one[0] = b'x';
+        assert_eq!((&one[..], &other[..], &page[..]), (&b"xd"[..], &b"abcdef"[..], &b"abcdef"[..]));
+        assert_eq!((other.append(b"g"), other.spare().len()), (0, 0), "there is no room in what others have");
+        other.clear();
+        assert_eq!((other.capacity(), Arc::strong_count(&page)), (0, 1));
     }
 
     #[test]

@@ -162,4 +162,18 @@ mod tests {
         assert_eq!(bytes(&queue, 0, 10), b"one two xx");
         assert_eq!(bytes(&queue, 8 + SMALL, 6), b" three");
     }
+
+    #[test]
+    fn shared_bytes_are_lent_from_where_they_are() {
+        let (pool, page) = (Pool::new(), std::sync::Arc::<[u8]>::from(vec![b'x'; 2 * SMALL]));
+        let mut queue = SendQueue::default();
+        (0..3).for_each(|_| queue.push(&pool, Chunk::from(page.clone())));
+        queue.write(&pool, b"end");
+        let mut slices = [&[][..]; 2];
+        assert_eq!(queue.slices(SMALL, 2 * SMALL, &mut slices), 2);
+        assert_eq!((slices[0].as_ptr(), slices[1].as_ptr()), (page[SMALL..].as_ptr(), page.as_ptr()));
+        assert_eq!(bytes(&queue, 6 * SMALL, 3), b"end", "and nothing is written behind them");
+        queue.discard(6 * SMALL);
+        assert_eq!(std::sync::Arc::strong_count(&page), 1);
+    }
 }

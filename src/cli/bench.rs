@@ -1,6 +1,7 @@
 //! `longwire bench`: what a stack, or a server, can do here.
 
 mod connections;
+mod findings;
 mod idle;
 mod table;
 

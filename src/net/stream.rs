@@ -110,7 +110,8 @@ impl TcpStream {
         self.reading(Stack::read_chunk)
     }
 
-    /// Gives a buffer to be sent without copying it, all of it: waits until there is room.
+    /// Gives a buffer to be sent without copying it, all of it: waits until there is room. Bytes that are sent more
+    /// than once are given as `Chunk::from` an `Arc<[u8]>`.
     ///
     /// # Errors
     /// As for writing; the chunk is lost with the connection. When the socket is nonblocking or its write time-out

@@ -5,28 +5,44 @@ use crate::figures::decimal;
 use crate::svg::{Head, Svg};
 
 /// Work, figure, title, and what a value is multiplied by.
-const PANELS: [(&str, &str, &str, f64); 8] = [
+type Panels = [(&'static str, &'static str, &'static str, f64)];
+
+const PANELS: &Panels = &[
     ("down", "gbit_per_s", "Sending, one flow, Gbit/s", 1.0),
     ("up", "gbit_per_s", "Receiving, one flow, Gbit/s", 1.0),
     ("down8", "gbit_per_s", "Sending, eight flows, Gbit/s", 1.0),
     ("up8", "gbit_per_s", "Receiving, eight flows, Gbit/s", 1.0),
+    ("down-owned", "gbit_per_s", "Sending, owned buffers, Gbit/s", 1.0),
+    ("up-owned", "gbit_per_s", "Receiving, owned buffers, Gbit/s", 1.0),
+    ("down-64k", "gbit_per_s", "Sending, MTU 65535, Gbit/s", 1.0),
+    ("up-64k", "gbit_per_s", "Receiving, MTU 65535, Gbit/s", 1.0),
+    ("down8-64k", "gbit_per_s", "Sending, 8 flows, MTU 65535, Gbit/s", 1.0),
+    ("up8-64k", "gbit_per_s", "Receiving, 8 flows, MTU 65535, Gbit/s", 1.0),
+    ("down", "server_cpu_s_per_gb", "Sending, server's CPU s/GB, less is better", 1.0),
+    ("up", "server_cpu_s_per_gb", "Receiving, server's CPU s/GB, less is better", 1.0),
     ("long", "requests_per_s", "Requests, 50 long connections, 1,000/s", 1e-3),
+    ("pipeline", "requests_per_s", "Requests, 16 pipelined, 1,000/s", 1e-3),
     ("short", "requests_per_s", "Requests, short connections, 1,000/s", 1e-3),
-    ("echo1", "p50_us", "Echo, one processor, p50, µs (less is better)", 1.0),
-    ("echo2", "p50_us", "Echo, two processors, p50, µs (less is better)", 1.0),
+    ("echo1", "p50_us", "Echo, one CPU, p50, µs, less is better", 1.0),
+    ("echo1", "p99_us", "Echo, one CPU, p99, µs, less is better", 1.0),
+    ("echo2", "p50_us", "Echo, two CPUs, p50, µs, less is better", 1.0),
+    ("idle10k", "bytes_per_connection", "10,000 idle, bytes each, less is better", 1.0),
+    ("idle100k", "bytes_per_connection", "100,000 idle, bytes each, less is better", 1.0),
+    ("idle1m", "bytes_per_connection", "1,000,000 idle, bytes each, less is better", 1.0),
 ];
 
-const COLUMNS: usize = 2;
-const PANEL_WIDTH: f64 = 440.0;
-const BAR: f64 = 18.0;
+const COLUMNS: usize = 3;
+const PANEL_WIDTH: f64 = 310.0;
+const BAR: f64 = 13.0;
+const GAP: f64 = 3.0;
 /// Where bars begin within a panel, and how long the longest is: behind it is room for its value.
-const BARS_X: f64 = 72.0;
-const BARS_LENGTH: f64 = 290.0;
-const TITLE: f64 = 30.0;
+const BARS_X: f64 = 62.0;
+const BARS_LENGTH: f64 = 190.0;
+const TITLE: f64 = 20.0;
 
 const STYLE: &str = "\
-text{font:12px ui-sans-serif,system-ui,'DejaVu Sans',sans-serif;fill:#1f2328}
-.end{text-anchor:end}.title{font-weight:600;font-size:14px}
+text{font:11px ui-sans-serif,system-ui,'DejaVu Sans',sans-serif;fill:#1f2328}
+.end{text-anchor:end}.title{font-weight:600;font-size:12px}
 .ours{fill:#0969da}.other{fill:#8c959f}.spread{stroke:#1f2328;stroke-width:1.5}.back{fill:#ffffff}
 @media (prefers-color-scheme:dark){text{fill:#f0f6fc}.ours{fill:#4493f8}.other{fill:#656c76}
 .spread{stroke:#f0f6fc}.back{fill:#0d1117}}
@@ -74,15 +90,15 @@ impl Panel<'_> {
     fn draw(&self, svg: &mut Svg, (x, top): (f64, f64)) -> f64 {
         let longest = self.bars.iter().map(|(_, spread)| spread.most).fold(f64::MIN_POSITIVE, f64::max);
         let at = |value: f64| x + BARS_X + value / longest * BARS_LENGTH;
-        svg.text((x, top + 14.0), "title", self.title);
+        svg.text((x, top + 12.0), "title", self.title);
         let mut y = top + TITLE;
         for (peer, Spread { least, median, most }) in &self.bars {
             let class = if matches!(*peer, "longwire" | "plain") { "ours" } else { "other" };
-            svg.text((x + BARS_X - 8.0, y + 13.0), "end", peer);
+            svg.text((x + BARS_X - 6.0, y + 10.0), "end", peer);
             svg.rectangle((at(0.0), y), ((at(*median) - at(0.0)).max(1.0), BAR), 2.0, class);
             svg.line((at(*least), y + BAR / 2.0), (at(*most), y + BAR / 2.0), "spread");
-            svg.text((at(*most) + 8.0, y + 13.0), "value", &decimal(*median));
-            y += BAR + 4.0;
+            svg.text((at(*most) + 6.0, y + 10.0), "value", &decimal(*median));
+            y += BAR + GAP;
         }
         y - top + 16.0
     }
@@ -103,8 +119,8 @@ mod tests {
     fn bars_are_as_long_as_their_medians() {
         let picture = plot(&results());
         // The most of all, 40, is at the full length; the medians are 30 and 40.
-        assert!(picture.contains("width=\"217.5\" height=\"18\" rx=\"2\" class=\"ours\""), "{picture}");
-        assert!(picture.contains("width=\"290\" height=\"18\" rx=\"2\" class=\"other\""), "{picture}");
+        assert!(picture.contains("width=\"142.5\" height=\"13\" rx=\"2\" class=\"ours\""), "{picture}");
+        assert!(picture.contains("width=\"190\" height=\"13\" rx=\"2\" class=\"other\""), "{picture}");
         assert!(picture.contains("Sending, one flow, Gbit/s: longwire 30.0, floor 40.0;"), "{picture}");
     }
 

@@ -10,12 +10,16 @@ type Column = (&'static str, &'static str, &'static str);
 
 /// Whom the ratios are about.
 const OURS: &str = "longwire";
-/// The plain device has peers of its own.
+/// The plain device has peers of its own: those without super-packets.
 const OURS_PLAIN: &str = "plain";
+const PLAIN_PEERS: [&str; 3] = ["smoltcp", "lwip", "gvisor"];
 
-const TABLES: [(&str, &[Column]); 6] = [
+/// What the columns have in common, and they.
+type Table = (&'static str, &'static [Column]);
+
+const TABLES: [Table; 13] = [
     (
-        "Bulk, Gbit/s",
+        "Bulk, MTU 1500, Gbit/s",
         &[
             ("down", "gbit_per_s", "sending, 1 flow"),
             ("up", "gbit_per_s", "receiving, 1 flow"),
@@ -24,12 +28,41 @@ const TABLES: [(&str, &[Column]); 6] = [
         ],
     ),
     (
-        "Bulk, the server's CPU seconds for a GB",
+        "Bulk, MTU 1500, the server's CPU seconds for a GB",
         &[
             ("down", "server_cpu_s_per_gb", "sending, 1 flow"),
             ("up", "server_cpu_s_per_gb", "receiving, 1 flow"),
             ("down8", "server_cpu_s_per_gb", "sending, 8 flows"),
             ("up8", "server_cpu_s_per_gb", "receiving, 8 flows"),
+        ],
+    ),
+    (
+        "Bulk, MTU 1500, owned buffers beside a floor that copies, Gbit/s",
+        &[("down-owned", "gbit_per_s", "sending, 1 flow"), ("up-owned", "gbit_per_s", "receiving, 1 flow")],
+    ),
+    (
+        "Bulk, MTU 1500, owned buffers beside a floor that copies, the server's CPU seconds for a GB",
+        &[
+            ("down-owned", "server_cpu_s_per_gb", "sending, 1 flow"),
+            ("up-owned", "server_cpu_s_per_gb", "receiving, 1 flow"),
+        ],
+    ),
+    (
+        "Bulk, MTU 65535, Gbit/s",
+        &[
+            ("down-64k", "gbit_per_s", "sending, 1 flow"),
+            ("up-64k", "gbit_per_s", "receiving, 1 flow"),
+            ("down8-64k", "gbit_per_s", "sending, 8 flows"),
+            ("up8-64k", "gbit_per_s", "receiving, 8 flows"),
+        ],
+    ),
+    (
+        "Bulk, MTU 65535, the server's CPU seconds for a GB",
+        &[
+            ("down-64k", "server_cpu_s_per_gb", "sending, 1 flow"),
+            ("up-64k", "server_cpu_s_per_gb", "receiving, 1 flow"),
+            ("down8-64k", "server_cpu_s_per_gb", "sending, 8 flows"),
+            ("up8-64k", "server_cpu_s_per_gb", "receiving, 8 flows"),
         ],
     ),
     (
@@ -56,7 +89,20 @@ const TABLES: [(&str, &[Column]); 6] = [
         "Echo of a byte, client and server on two processors, µs",
         &[("echo2", "p50_us", "p50"), ("echo2", "p99_us", "p99"), ("echo2", "p999_us", "p99.9")],
     ),
+    ("Idle connections, 10,000", &idle("idle10k")),
+    ("Idle connections, 100,000", &idle("idle100k")),
+    ("Idle connections, 1,000,000", &idle("idle1m")),
 ];
+
+const fn idle(work: &'static str) -> [Column; 5] {
+    [
+        (work, "bytes_per_connection", "memory for each, bytes"),
+        (work, "p50_us_few", "a request with 10 open, p50, µs"),
+        (work, "p50_us", "with all open, p50, µs"),
+        (work, "p99_us", "the same, p99"),
+        (work, "connects_per_s", "1,000 connects a second, with all open"),
+    ]
+}
 
 /// Everything that was measured, in Markdown: medians, with the least and the most, and our share of the others'.
 pub(crate) fn markdown(results: &Results) -> String {
@@ -70,16 +116,15 @@ pub(crate) fn markdown(results: &Results) -> String {
         let headings: Vec<&str> = columns.iter().map(|(.., heading)| *heading).collect();
         table(&mut out, title, &headings, &rows);
     }
-    for ours in [OURS, OURS_PLAIN] {
-        ratios(&mut out, results, ours);
-    }
+    ratios(&mut out, results, OURS, |other| other != OURS && other != OURS_PLAIN);
+    ratios(&mut out, results, OURS_PLAIN, |other| PLAIN_PEERS.contains(&other));
     out
 }
 
 fn row(results: &Results, peer: &str, columns: &[Column]) -> Option<Vec<String>> {
     let spreads: Vec<_> = columns.iter().map(|(work, name, _)| results.spread(peer, work, name)).collect();
     spreads.iter().any(Option::is_some).then(|| {
-        let scale = |name: &str| if name == "requests_per_s" { 1e-3 } else { 1.0 };
+        let scale = |name: &str| if matches!(name, "requests_per_s" | "connects_per_s") { 1e-3 } else { 1.0 };
         let cells = spreads.iter().zip(columns);
         let cells = cells
             .map(|(spread, (_, name, _))| spread.map_or(String::new(), |s| s.scaled(scale(name)).cell()));
@@ -87,9 +132,9 @@ fn row(results: &Results, peer: &str, columns: &[Column]) -> Option<Vec<String>>
     })
 }
 
-/// Every figure of `ours` by that of each other peer.
-fn ratios(out: &mut String, results: &Results, ours: &str) {
-    let others: Vec<&str> = results.peers.iter().map(String::as_str).filter(|peer| *peer != ours).collect();
+/// Every figure of `ours` by that of each of the others.
+fn ratios(out: &mut String, results: &Results, ours: &str, is_other: impl Fn(&str) -> bool) {
+    let others: Vec<&str> = results.peers.iter().map(String::as_str).filter(|peer| is_other(peer)).collect();
     let mut rows = Vec::new();
     for (title, columns) in TABLES {
         for (work, name, heading) in columns {
@@ -148,7 +193,7 @@ mod tests {
     #[test]
     fn a_row_for_each_peer_that_has_done_the_work() {
         let text = markdown(&results());
-        assert!(text.starts_with("- processor: test\n\n### Bulk, Gbit/s\n"), "{text}");
+        assert!(text.starts_with("- processor: test\n\n### Bulk, MTU 1500, Gbit/s\n"), "{text}");
         assert!(text.contains("\n| longwire | 30.0 (10.0 to 36.0) |  |  |  |\n"), "{text}");
         assert!(text.contains("\n| floor | 40.0 (20.0 to 40.0) |  |  |  |\n"), "{text}");
         assert!(
@@ -162,6 +207,9 @@ mod tests {
     fn ratios_stand_beside_what_they_are_of() {
         let text = markdown(&results());
         assert!(text.contains("\n| | longwire / floor |\n"), "{text}");
-        assert!(text.contains("\n| Bulk, Gbit/s: sending, 1 flow | 0.75 (0.50 to 0.90) |\n"), "{text}");
+        assert!(
+            text.contains("\n| Bulk, MTU 1500, Gbit/s: sending, 1 flow | 0.75 (0.50 to 0.90) |\n"),
+            "{text}"
+        );
     }
 }

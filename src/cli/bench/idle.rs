@@ -9,7 +9,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::connections::resolve;
-use crate::bench::{Cost, Crowd, Histogram, PORTS, Stopwatch, cost, machine};
+use super::findings::{FEW, Findings};
+use crate::bench::{Cost, Crowd, PORTS, Stopwatch, cost, kernel_memory, machine};
 use crate::cli::error::Failure;
 use crate::cli::get::parse_url;
 use crate::cli::open::{OpenStack, Role};
@@ -23,6 +24,7 @@ Examples:
   sudo longwire bench idle http://10.9.0.2/healthz --connections 10000 --server-pid PID
   sudo longwire bench idle http://10.9.0.2/healthz --connections 1000000 --hold 1m --server-pid PID \\
       --host 10.9.1.1/24 $(seq -f '--address 10.9.1.%g/24' 2 18)
+  sudo longwire bench idle http://10.8.0.1/ --server-pid $(pidof nginx) --kernel-memory
 
 Over a TCP of longwire's own, as the kernel's would need twenty times the memory of the server. An address has 60,000
 ports: give one more for each 60,000 connections. What passes between the two interfaces has to be forwarded
@@ -30,10 +32,8 @@ ports: give one more for each 60,000 connections. What passes between the two in
 
 /// How long the end may take.
 const CLOSING: Duration = Duration::from_secs(1);
-/// Connections at which the time of a request is the one to compare with.
-const FEW: u32 = 10;
-/// Time for connections to come to rest, on both sides.
-const SETTLING: Duration = Duration::from_secs(5);
+/// Connections that are opened beside all those that are held.
+const MORE: u32 = 1_000;
 
 /// Holds very many idle connections: the server's memory for each, its processor time, and what a request costs
 #[derive(Debug, Args)]
@@ -55,24 +55,25 @@ pub(super) struct Idle {
     #[arg(long, value_name = "D", default_value = "10s", value_parser = units::duration)]
     hold: Duration,
 
+    /// Time for connections to come to rest on both sides, before anything is looked at
+    #[arg(long, value_name = "D", default_value = "5s", value_parser = units::duration)]
+    settle: Duration,
+
     /// The process of a server on this machine, for its memory and processor time
     #[arg(long, value_name = "PID")]
     server_pid: Option<u32>,
 
+    /// Counts what the kernel holds in all (Slab in /proc/meminfo) as the server's: for one over the kernel's TCP, on a
+    /// machine that does nothing else
+    #[arg(long, requires = "server_pid")]
+    kernel_memory: bool,
+
+    /// Writes the figures as lines of NAME VALUE, for programs
+    #[arg(long)]
+    lines: bool,
+
     #[command(flatten)]
     stack: StackOptions,
-}
-
-/// What was found.
-struct Findings {
-    connections: u32,
-    opening: Duration,
-    few: Histogram,
-    many: Histogram,
-    before: Option<Cost>,
-    opened: Option<Cost>,
-    held: Option<Cost>,
-    hold: Duration,
 }
 
 impl Idle {
@@ -88,9 +89,10 @@ impl Idle {
         let ours = stack.addresses.iter().map(|cidr| cidr.address);
         let sources: Vec<IpAddr> = ours.filter(|ip| ip.is_ipv4() == server.is_ipv4()).collect();
         let room = sources.len() as u64 * u64::from(PORTS);
-        if u64::from(self.connections) > room {
+        if u64::from(self.connections) + u64::from(MORE) > room {
             let why = format!("{} connections from {} addresses", self.connections, sources.len());
-            return Err(Failure::new(format!("{why}: give one --address for each {PORTS} connections")));
+            let advice = format!("give one --address for each {PORTS} connections, with {MORE} to spare");
+            return Err(Failure::new(format!("{why}: {advice}")));
         }
         let crowd = Crowd::new(&stack.network, server, sources, &url);
         let findings = self.measure(&crowd, &signals).map_err(Failure::new);
@@ -98,72 +100,58 @@ impl Idle {
             return Ok(ExitCode::from(signals.wait()));
         }
         let findings = findings?;
-        output::line(&format!("{}\n\n{}", machine(), findings.table()))?;
+        let text = match self.lines {
+            true => findings.lines(),
+            false => format!("{}\n\n{}", machine(), findings.table()),
+        };
+        output::line(&text)?;
         stack.network.shutdown(CLOSING);
         Ok(ExitCode::SUCCESS)
     }
 
     fn measure(&self, crowd: &Crowd, signals: &Signals) -> Result<Findings, String> {
-        let cost = || self.server_pid.and_then(|pid| cost(&[pid]));
         crowd.open(FEW.min(self.connections), |_| !signals.have_come())?;
         crowd.ask(self.requests / 10)?;
         let few = crowd.ask(self.requests)?;
-        settle(SETTLING, signals);
-        let before = cost();
-        let progress = Progress::new(self.connections);
+        settle(self.settle, signals);
+        let before = self.cost();
         let watch = Stopwatch::start();
-        let connections = crowd.open(self.connections, |open| {
-            progress.show(open);
-            !signals.have_come()
-        })?;
+        let connections = open(crowd, self.connections, signals)?;
         let opening = watch.elapsed();
-        progress.end();
-        if signals.have_come() {
-            return Err("interrupted".to_owned());
-        }
-        settle(SETTLING, signals);
-        let opened = cost();
+        settle(self.settle, signals);
+        let opened = self.cost();
         let watch = Stopwatch::start();
         settle(self.hold, signals);
-        let (held, hold) = (cost(), watch.elapsed());
+        let (held, hold) = (self.cost(), watch.elapsed());
         crowd.ask(self.requests / 10)?;
         let many = crowd.ask(self.requests)?;
-        Ok(Findings { connections, opening, few, many, before, opened, held, hold })
+        let watch = Stopwatch::start();
+        let more = open(crowd, connections + MORE, signals)? - connections;
+        let more = (more, watch.elapsed());
+        Ok(Findings { connections, opening, few, many, more, before, opened, held, hold })
+    }
+
+    fn cost(&self) -> Option<Cost> {
+        let mut cost = cost(&[self.server_pid?])?;
+        if self.kernel_memory {
+            cost.memory += kernel_memory()?;
+        }
+        Some(cost)
     }
 }
 
-impl Findings {
-    /// As a table in Markdown.
-    fn table(&self) -> String {
-        let micros = |duration: Duration| format!("{:.1} µs", duration.as_secs_f64() * 1e6);
-        let mut rows = vec![
-            ("connections held".to_owned(), self.connections.to_string()),
-            ("opened with a request each, a second".to_owned(), format!("{:.0}", self.rate())),
-            (format!("a request with {FEW} open, p50"), micros(self.few.quantile(0.5))),
-            ("a request on a random one of all, p50".to_owned(), micros(self.many.quantile(0.5))),
-            ("the same, p99".to_owned(), micros(self.many.quantile(0.99))),
-        ];
-        if let (Some(before), Some(opened), Some(held)) = (self.before, self.opened, self.held) {
-            let grown = held.memory.saturating_sub(before.memory);
-            let each = grown as f64 / f64::from(self.connections.saturating_sub(FEW).max(1));
-            let mebibytes = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
-            let busy = (held.cpu - opened.cpu).as_secs_f64() / self.hold.as_secs_f64().max(0.001);
-            rows.extend([
-                ("resident memory of the server".to_owned(), mebibytes(held.memory)),
-                ("of that for each connection".to_owned(), format!("{each:.0} B")),
-                (
-                    format!("its processor time over {:.0} s", self.hold.as_secs_f64()),
-                    format!("{:.1} %", 100.0 * busy),
-                ),
-            ]);
-        }
-        let lines: Vec<_> = rows.iter().map(|(what, figure)| format!("| {what} | {figure} |")).collect();
-        format!("| | |\n| --- | --- |\n{}", lines.join("\n"))
-    }
-
-    fn rate(&self) -> f64 {
-        f64::from(self.connections.saturating_sub(FEW)) / self.opening.as_secs_f64().max(0.001)
-    }
+/// Opens connections until there are `count`; says how many there are.
+///
+/// # Errors
+/// Why there are not as many, in words; also that a signal has come.
+fn open(crowd: &Crowd, count: u32, signals: &Signals) -> Result<u32, String> {
+    let progress = Progress::new(count);
+    let open = crowd.open(count, |open| {
+        progress.show(open);
+        !signals.have_come()
+    })?;
+    progress.end();
+    if signals.have_come() { Err("interrupted".to_owned()) } else { Ok(open) }
 }
 
 /// Waits, unless a signal comes.
@@ -193,34 +181,5 @@ impl Progress {
         if self.watched {
             let _ = write!(io::stderr(), "\r\x1b[K");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_has_memory_for_each_connection_and_a_share_of_a_processor() {
-        let cost = |millis, memory| Some(Cost { cpu: Duration::from_millis(millis), memory });
-        let mut times = Histogram::new();
-        times.record(Duration::from_micros(20));
-        let findings = Findings {
-            connections: 1_010,
-            opening: Duration::from_secs(2),
-            few: times.clone(),
-            many: times,
-            before: cost(100, 5_000_000),
-            opened: cost(1_000, 5_240_000),
-            held: cost(1_500, 5_250_000),
-            hold: Duration::from_secs(10),
-        };
-        let table = findings.table();
-        for row in
-            ["| connections held | 1010 |", "a second | 500 |", "each connection | 250 B |", "10 s | 5.0 % |"]
-        {
-            assert!(table.contains(row), "{row} in\n{table}");
-        }
-        assert!(!Findings { held: None, ..findings }.table().contains("memory"));
     }
 }

@@ -173,6 +173,17 @@ fn chunks_go_through_whole() {
 }
 
 #[test]
+fn shared_chunks_are_sent_as_often_as_one_likes() {
+    let (client, server, _end) = connection();
+    let page: std::sync::Arc<[u8]> = noise(2, 20_000).into();
+    for _ in 0..3 {
+        client.write_chunk(Chunk::from(page.clone())).unwrap();
+    }
+    drop(client);
+    assert_eq!(read_all(server).unwrap(), [&page[..]; 3].concat());
+}
+
+#[test]
 fn options_are_shared_by_clones() {
     let (client, _server, _end) = connection();
     assert!(!client.nodelay().unwrap());

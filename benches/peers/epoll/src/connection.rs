@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 
 use mio::net::TcpStream;
+use service::{ANSWER, Requests, Service, is_last};
 
 /// Bytes that one call reads or writes at most.
 pub const BUFFER: usize = 256 * 1024;
@@ -10,25 +11,6 @@ pub const BUFFER: usize = 256 * 1024;
 const CALLS: usize = 8;
 /// What the character generator sends.
 static ZEROS: [u8; BUFFER] = [0; BUFFER];
-
-/// As long as longwire's answer to `GET /healthz`.
-const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nServer: epoll-pee\r\n\
-Content-Type: text/plain; charset=utf-8\r\nContent-Length: 3\r\n\r\nok\n";
-/// What ends a request's head.
-const END: &[u8] = b"\r\n\r\n";
-
-/// What a port does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Service {
-    /// Sends back what it gets.
-    Echo,
-    /// Reads and forgets.
-    Discard,
-    /// Sends as fast as the client's window allows.
-    Chargen,
-    /// One answer to each empty line.
-    Http,
-}
 
 /// What becomes of a connection after its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,15 +27,14 @@ pub struct Connection {
     service: Service,
     /// What is to be sent before anything else is read.
     output: Vec<u8>,
-    /// How much of a request's end has been seen.
-    matched: usize,
+    requests: Requests,
     /// Nothing more is read once the output is gone.
     closing: bool,
 }
 
 impl Connection {
     pub fn new(stream: TcpStream, service: Service) -> Connection {
-        Connection { stream, service, output: Vec::new(), matched: 0, closing: false }
+        Connection { stream, service, output: Vec::new(), requests: Requests::default(), closing: false }
     }
 
     /// Does what can be done without waiting, and without keeping the others waiting.
@@ -84,30 +65,13 @@ impl Connection {
         match self.service {
             Service::Echo => self.output.extend_from_slice(bytes),
             Service::Http => {
-                for _ in 0..self.requests(bytes) {
+                for _ in 0..self.requests.ends_in(bytes) {
                     self.output.extend_from_slice(ANSWER);
                 }
-                self.closing = bytes.windows(7).any(|window| window == b": close");
+                self.closing = is_last(bytes);
             }
             Service::Discard | Service::Chargen => {}
         }
-    }
-
-    /// How many requests end within these bytes.
-    fn requests(&mut self, bytes: &[u8]) -> usize {
-        let mut count = 0;
-        for &byte in bytes {
-            self.matched = match (byte == END[self.matched], byte) {
-                (true, _) => self.matched + 1,
-                (false, b'\r') => 1,
-                (false, _) => 0,
-            };
-            if self.matched == END.len() {
-                self.matched = 0;
-                count += 1;
-            }
-        }
-        count
     }
 
     /// Whether all output is gone.

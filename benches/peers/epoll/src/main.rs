@@ -16,14 +16,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use connection::{Connection, Fate, Service};
+use connection::{Connection, Fate};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
+use service::{PORTS, Service};
 use socket2::{Domain, SockRef, Socket, Type};
 
-/// Tokens below this are listeners.
-const SERVICES: [(u16, Service); 4] =
-    [(7, Service::Echo), (9, Service::Discard), (19, Service::Chargen), (80, Service::Http)];
 const BACKLOG: i32 = 4_096;
 
 fn main() -> ExitCode {
@@ -62,7 +60,7 @@ impl Server {
     fn bind(address: IpAddr, control: &str) -> io::Result<Server> {
         let poll = Poll::new()?;
         let mut listeners = Vec::new();
-        for (port, service) in SERVICES {
+        for (port, service) in PORTS {
             let end = SocketAddr::new(address, port);
             let socket = Socket::new(Domain::for_address(end), Type::STREAM, None)?;
             socket.set_reuse_address(true)?;

@@ -1,35 +1,12 @@
 //! A connection that believes everything: no retransmission, no congestion control, no order but the one in which the
 //! kernel writes.
 
+use service::Service;
+
 use crate::packet::{ACK, Ends, FIN, Header, MOST_PAYLOAD, PSH, SCALE, SYN, Segment};
 
 /// What a client may send ahead. Never used up, as everything is read at once.
 const WINDOW: u32 = 6 * 1024 * 1024;
-
-/// What a port does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Service {
-    /// Sends back what it gets.
-    Echo,
-    /// Reads and forgets.
-    Discard,
-    /// Sends as fast as the client's window allows.
-    Chargen,
-    /// One answer to each empty line.
-    Http,
-}
-
-impl Service {
-    pub fn at(port: u16) -> Option<Service> {
-        match port {
-            7 => Some(Service::Echo),
-            9 => Some(Service::Discard),
-            19 => Some(Service::Chargen),
-            80 => Some(Service::Http),
-            _ => None,
-        }
-    }
-}
 
 #[derive(Debug)]
 pub struct Connection {
@@ -40,6 +17,7 @@ pub struct Connection {
     snd_nxt: u32,
     snd_wnd: u32,
     scale: u8,
+    mss: u16,
     /// Bytes received since the last acknowledgment.
     pub unacknowledged: u32,
     fin_sent: bool,
@@ -47,8 +25,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// After a SYN.
-    pub fn new(syn: &Segment<'_>, service: Service) -> Connection {
+    /// After a SYN; `mss` is what a segment of ours carries.
+    pub fn new(syn: &Segment<'_>, service: Service, mss: u16) -> Connection {
         Connection {
             ends: syn.ends,
             service,
@@ -57,6 +35,7 @@ impl Connection {
             snd_nxt: 0,
             snd_wnd: syn.window.into(),
             scale: syn.scale(),
+            mss,
             unacknowledged: 0,
             fin_sent: false,
             fin_received: false,
@@ -141,6 +120,6 @@ impl Connection {
 
     fn header(&self, flags: u8) -> Header {
         let window = (WINDOW >> SCALE) as u16;
-        Header { ends: self.ends, seq: self.snd_nxt, ack: self.rcv_nxt, flags, window }
+        Header { ends: self.ends, seq: self.snd_nxt, ack: self.rcv_nxt, flags, window, mss: self.mss }
     }
 }

@@ -4,7 +4,7 @@
 //! door and for nothing else.
 //!
 //! ```text
-//! floor-peer TUN
+//! floor-peer TUN MTU
 //! ```
 //!
 //! The interface has to exist, with its address, and be up. Every other address of its network is answered for: echo
@@ -19,9 +19,10 @@ use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use connection::{Connection, Service};
+use connection::Connection;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use packet::{ACK, Ends, Header, LONGEST, PAYLOAD, RST, SYN, Segment};
+use packet::{ACK, Ends, HEADERS, Header, LONGEST, PAYLOAD, RST, SYN, Segment};
+use service::{ANSWER, Service, is_last};
 use tun_rs::{DeviceBuilder, SyncDevice};
 
 /// Packets that are read before anything is sent.
@@ -37,17 +38,13 @@ const APART: usize = 2_048;
 /// Milliseconds without any packet after which something must have been lost.
 const STALL: u16 = 200;
 
-/// As long as longwire's answer to `GET /healthz`.
-const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nServer: floor-pee\r\n\
-Content-Type: text/plain; charset=utf-8\r\nContent-Length: 3\r\n\r\nok\n";
-
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [tun] = arguments.as_slice() else {
-        eprintln!("usage: floor-peer TUN");
+    let Some((tun, mtu)) = parse(&arguments) else {
+        eprintln!("usage: floor-peer TUN MTU");
         return ExitCode::from(2);
     };
-    match Floor::open(tun).and_then(|mut floor| floor.run(tun)) {
+    match Floor::open(tun, mtu).and_then(|mut floor| floor.run(tun)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("floor-peer: {tun}: {error}");
@@ -56,8 +53,15 @@ fn main() -> ExitCode {
     }
 }
 
+fn parse(arguments: &[String]) -> Option<(&str, u16)> {
+    let [tun, mtu] = arguments else { return None };
+    Some((tun, mtu.parse().ok().filter(|mtu| *mtu > HEADERS)?))
+}
+
 struct Floor {
     device: SyncDevice,
+    /// Payload of a segment.
+    mss: u16,
     connections: HashMap<Ends, Connection>,
     /// Those that wait for an acknowledgment, some of them perhaps no longer.
     unacknowledged: Vec<Ends>,
@@ -70,11 +74,12 @@ struct Floor {
 }
 
 impl Floor {
-    fn open(tun: &str) -> io::Result<Floor> {
+    fn open(tun: &str, mtu: u16) -> io::Result<Floor> {
         let device = DeviceBuilder::new().name(tun).offload(true).inherit_enable_state().build_sync()?;
         device.set_nonblocking(true)?;
         Ok(Floor {
             device,
+            mss: mtu - HEADERS,
             connections: HashMap::new(),
             unacknowledged: Vec::new(),
             senders: Vec::new(),
@@ -138,7 +143,7 @@ impl Floor {
         let ends = segment.ends;
         if segment.flags & SYN != 0 {
             let Some(service) = Service::at(ends.port) else { return Ok(()) };
-            let mut connection = Connection::new(segment, service);
+            let mut connection = Connection::new(segment, service, self.mss);
             let header = connection.syn_ack();
             self.connections.insert(ends, connection);
             return self.send(header, 0);
@@ -179,7 +184,7 @@ impl Floor {
                     place.copy_from_slice(ANSWER);
                     count += ANSWER.len();
                 }
-                last |= payload.windows(7).any(|window| window == b": close");
+                last |= is_last(payload);
             }
             Service::Discard | Service::Chargen => {
                 self.application[APART..APART + payload.len()].copy_from_slice(payload);

@@ -20,12 +20,12 @@ pub const LONGEST: usize = VIRTIO + 65_535;
 /// Payload of the longest packet.
 pub const MOST_PAYLOAD: usize = LONGEST - PAYLOAD;
 
-/// Payload of a segment at an MTU of 1500, without options.
-pub const MSS: u16 = 1_460;
+/// The headers of a segment without options: what it has less than the MTU.
+pub const HEADERS: u16 = 40;
 /// Our window scale.
 pub const SCALE: u8 = 10;
-/// MSS and window scale for a SYN (RFC 9293 3.2, RFC 7323 2.2), padded to eight bytes.
-const SYN_OPTIONS: [u8; 8] = [2, 4, (MSS >> 8) as u8, MSS as u8, 3, 3, SCALE, 1];
+/// Bytes of a SYN's options.
+const SYN_OPTIONS: usize = 8;
 
 /// The ends of a connection, as the client's first packet has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,14 +101,16 @@ pub struct Header {
     pub ack: u32,
     pub flags: u8,
     pub window: u16,
+    /// Payload of a segment.
+    pub mss: u16,
 }
 
 impl Header {
     /// Writes the headers of a packet with `payload` bytes in front of them; says how long all of it is. A SYN has our
     /// options where others have payload.
     pub fn write(&self, out: &mut [u8], payload: usize) -> usize {
-        let options = if self.flags & SYN == 0 { 0 } else { SYN_OPTIONS.len() };
-        out[PAYLOAD..PAYLOAD + options].copy_from_slice(&SYN_OPTIONS[..options]);
+        let options = if self.flags & SYN == 0 { 0 } else { SYN_OPTIONS };
+        out[PAYLOAD..PAYLOAD + options].copy_from_slice(&self.syn_options()[..options]);
         let header = IP + TCP + options;
         let len = header + payload;
         self.virtio(out, header, payload);
@@ -117,8 +119,14 @@ impl Header {
         VIRTIO + len
     }
 
+    /// MSS and window scale (RFC 9293 3.2, RFC 7323 2.2), padded.
+    fn syn_options(&self) -> [u8; SYN_OPTIONS] {
+        let [high, low] = self.mss.to_be_bytes();
+        [2, 4, high, low, 3, 3, SCALE, 1]
+    }
+
     fn virtio(&self, out: &mut [u8], header: usize, payload: usize) {
-        let gso_size = if payload > usize::from(MSS) { MSS } else { 0 };
+        let gso_size = if payload > usize::from(self.mss) { self.mss } else { 0 };
         out[0] = 1; // NEEDS_CSUM
         out[1] = u8::from(gso_size > 0); // GSO_TCPV4
         let numbers = [header as u16, gso_size, IP as u16, 16];
@@ -164,6 +172,7 @@ fn fold(sum: u32) -> u16 {
 mod tests {
     use super::*;
 
+    const MSS: u16 = 1_460;
     const ENDS: Ends = Ends {
         client: Ipv4Addr::new(10, 0, 0, 1),
         client_port: 40_000,
@@ -174,7 +183,7 @@ mod tests {
     #[test]
     fn what_is_written_reads_the_same_from_the_other_side() {
         let mut out = [0; PAYLOAD + 8];
-        let header = Header { ends: ENDS, seq: 7, ack: 8, flags: ACK | PSH, window: 9 };
+        let header = Header { ends: ENDS, seq: 7, ack: 8, flags: ACK | PSH, window: 9, mss: MSS };
         out[PAYLOAD..PAYLOAD + 3].copy_from_slice(b"abc");
         let len = header.write(&mut out, 3);
         let segment = Segment::parse(&out[..len]).expect("TCP over IPv4");
@@ -190,7 +199,7 @@ mod tests {
     #[test]
     fn a_syn_has_the_options_and_a_super_packet_its_size() {
         let mut out = vec![0; LONGEST];
-        let header = Header { ends: ENDS, seq: 0, ack: 0, flags: SYN | ACK, window: 0 };
+        let header = Header { ends: ENDS, seq: 0, ack: 0, flags: SYN | ACK, window: 0, mss: MSS };
         let len = header.write(&mut out, 0);
         assert_eq!(Segment::parse(&out[..len]).expect("TCP").scale(), SCALE);
         let header = Header { flags: ACK, ..header };
@@ -201,7 +210,7 @@ mod tests {
     #[test]
     fn what_is_cut_off_is_nothing() {
         let mut out = [0; PAYLOAD];
-        Header { ends: ENDS, seq: 0, ack: 0, flags: ACK, window: 0 }.write(&mut out, 0);
+        Header { ends: ENDS, seq: 0, ack: 0, flags: ACK, window: 0, mss: MSS }.write(&mut out, 0);
         assert!((0..PAYLOAD).all(|len| Segment::parse(&out[..len]).is_none()));
         assert!(Segment::parse(&out).is_some());
     }

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Instructions that a packet costs, by how many connections there are:
+#
+#     ./scripts/instructions.sh [--connections "10 1000 100000"] [--packets 20000]
+#
+# callgrind counts them, as virtual machines seldom have the processor's own counters: those in the calls of `Stack` that a
+# packet needs, and no time is measured. Each figure is the difference of two runs, one of them with twice as many
+# packets, divided by the packets that it has more: what it takes to begin is not in it. Prints a table in Markdown.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+CONNECTIONS="10 1000 100000" PACKETS=20000
+declare -A OPTIONS=([connections]=CONNECTIONS [packets]=PACKETS)
+. scripts/options.sh
+options "$@"
+. scripts/prerequisites.sh
+DIRECTORY=$(mktemp -d)
+trap 'rm -rf "$DIRECTORY"' EXIT
+
+# counted WHAT CONNECTIONS PACKETS: instructions in the entry points of the stack, and in what they call.
+counted() {
+    valgrind --quiet --tool=callgrind --callgrind-out-file="$DIRECTORY/out" "$MICRO" packets "$@" >&2
+    callgrind_annotate --inclusive=yes --threshold=100 --show-percs=no "$DIRECTORY/out" |
+        sed -nE 's/^ *([0-9,]+) .*Stack>?::(handle_packet|poll_event|read|write|poll_transmit)( .*)?$/\1/p' |
+        tr -d , | awk '{ sum += $1 } END { printf "%d", sum }'
+}
+
+# each WHAT CONNECTIONS: instructions for one.
+each() {
+    local once twice
+    once=$(counted "$1" "$2" "$PACKETS")
+    twice=$(counted "$1" "$2" $((2 * PACKETS)))
+    echo $(((twice - once) / PACKETS))
+}
+
+find_cargo
+need valgrind valgrind
+MICRO=$(as_caller cargo bench --no-run --bench micro --message-format json 2>/dev/null |
+    sed -nE 's/.*"executable":"([^"]*micro[^"]*)".*/\1/p' | tail -n 1)
+echo "| connections | an empty acknowledgment | a byte there and back |"
+echo "| --- | --- | --- |"
+for connections in $CONNECTIONS; do
+    echo "| $connections | $(each acknowledgments "$connections") | $(each exchanges "$connections") |"
+done
