@@ -40,5 +40,5 @@ sed -n '/^% time/,$p' "$(errors tool)"
 echo "== $PEERS, $WORK: functions"
 watched perf record --quiet --event cpu-clock --call-graph dwarf,16384 --freq 499 --pid "${PID[$SERVER]}" \
     --output "$NS_DIR/perf.data"
-perf report --input "$NS_DIR/perf.data" --stdio --no-children --call-graph none --sort dso,symbol 2>/dev/null |
+perf report --input "$NS_DIR/perf.data" --stdio --no-children --call-graph none --fields overhead,dso,symbol 2>/dev/null |
     sed -n '/^[^#]/p' | head -n "$LINES_SHOWN"

@@ -23,10 +23,11 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 )
 
-// Bytes of the largest send and receive buffer of a connection, and of one call.
+// Bytes of the largest send and receive buffer of a connection, of one call, and of requests at once.
 const (
-	buffer = 4 << 20
-	piece  = 64 << 10
+	buffer   = 4 << 20
+	piece    = 64 << 10
+	requests = 4 << 10
 )
 
 var answer = []byte("HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nServer: benchmark\r\n" +
@@ -150,7 +151,7 @@ func chargen(connection net.Conn) {
 // answerRequests gives one answer to each empty line.
 func answerRequests(connection net.Conn) {
 	end := []byte("\r\n\r\n")
-	input, output := make([]byte, 0, piece), make([]byte, 0, piece)
+	input, output := make([]byte, 0, requests), make([]byte, 0, requests)
 	for {
 		count, err := connection.Read(input[len(input):cap(input)])
 		// A head that fills all of it is no request of the client's.
