@@ -225,8 +225,8 @@ idle() {
     case "$peer" in
         longwire)
             serve "$server" "$server" "$LONGWIRE" serve --tun tun0 --congestion "$CONTROL" --host 10.7.0.1/24 \
-                --address 10.7.0.2/24 --max-requests off --idle-timeout off --max-connections 2000000 \
-                --max-sockets 2000000 --max-per-client 100000
+                --address 10.7.0.2/24 --max-requests off --idle-timeout off --tcp-keep-alive 60s,10s,3 \
+                --max-connections 2000000 --max-sockets 2000000 --max-per-client 100000
             wait_for_line "$server" 'http://' >&2
             ;;
         linux)
@@ -240,7 +240,7 @@ idle() {
     # An address has 60,000 ports.
     for ((index = 2; index < 3 + (count + 1000) / 60000; index++)); do client+=(--address "10.7.1.$index/24"); done
     status=0
-    in_ns "$server" "${FIRST[@]}" taskset -c "$CLIENT_CPU" timeout 300 "$LONGWIRE" bench idle http://10.7.0.2/healthz \
+    in_ns "$server" "${FIRST[@]}" taskset -c "$CLIENT_CPU" timeout 900 "$LONGWIRE" bench idle http://10.7.0.2/healthz \
         --tun tun1 --host 10.7.1.1/24 "${client[@]}" --connections "$count" --settle 1s --hold 1s --lines \
         --server-pid "${PID[$server]}" "${kernel[@]}" </dev/null 2>"$NS_DIR/why" || status=$?
     stop_pid "${PID[$server]}"

@@ -10,14 +10,15 @@ pub(super) const FEW: u32 = 10;
 /// What was found.
 pub(super) struct Findings {
     pub(super) connections: u32,
-    /// How long it took to open all but the first few.
+    /// Connections with which the server's cost was looked at for the first time, and how long it took to open the rest.
+    pub(super) base: u32,
     pub(super) opening: Duration,
     /// What requests took with a few open, and with all.
     pub(super) few: Histogram,
     pub(super) many: Histogram,
     /// Connections opened beside all of them, and how long that took.
     pub(super) more: (u32, Duration),
-    /// The server's cost with a few open, with all of them, and at the end of the time in which nothing was asked.
+    /// The server's cost with `base` open, with all of them, and at the end of the time in which nothing was asked.
     pub(super) before: Option<Cost>,
     pub(super) opened: Option<Cost>,
     pub(super) held: Option<Cost>,
@@ -44,14 +45,16 @@ impl Findings {
             (format!("a request with {FEW} open, p50"), micros(self.few.quantile(0.5))),
             ("a request on a random one of all, p50".to_owned(), micros(self.many.quantile(0.5))),
             ("the same, p99".to_owned(), micros(self.many.quantile(0.99))),
-            (format!("{} more, opened a second", self.more.0), format!("{:.0}", self.connects_per_s())),
         ];
+        if let Some(rate) = self.connects_per_s() {
+            rows.push((format!("{} more, opened a second", self.more.0), format!("{rate:.0}")));
+        }
         if let Some(idle) = self.idle() {
             let mebibytes = idle.memory as f64 / f64::from(1 << 20);
             let hold = self.hold.as_secs_f64();
             rows.extend([
                 ("resident memory of the server".to_owned(), format!("{mebibytes:.1} MiB")),
-                ("of that for each connection".to_owned(), format!("{:.0} B", idle.each)),
+                (format!("of that for each connection beyond {}", self.base), format!("{:.0} B", idle.each)),
                 (format!("its processor time over {hold:.0} s"), format!("{:.1} %", 100.0 * idle.share)),
             ]);
         }
@@ -68,21 +71,23 @@ impl Findings {
         }
         figures.extend([
             ("opened_per_s", self.opened_per_s()),
-            ("connects_per_s", self.connects_per_s()),
             ("p50_us_few", micros(self.few.quantile(0.5))),
             ("p50_us", micros(self.many.quantile(0.5))),
             ("p99_us", micros(self.many.quantile(0.99))),
         ]);
+        figures.extend(self.connects_per_s().map(|rate| ("connects_per_s", rate)));
         let lines: Vec<_> = figures.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
         lines.join("\n")
     }
 
     fn opened_per_s(&self) -> f64 {
-        rate(self.connections.saturating_sub(FEW), self.opening)
+        rate(self.connections.saturating_sub(self.base), self.opening)
     }
 
-    fn connects_per_s(&self) -> f64 {
-        rate(self.more.0, self.more.1)
+    /// `None` if no more were opened.
+    fn connects_per_s(&self) -> Option<f64> {
+        let (count, time) = self.more;
+        (count > 0).then(|| rate(count, time))
     }
 
     /// `None` if the server could not be looked at.
@@ -91,7 +96,7 @@ impl Findings {
         let grown = held.memory.saturating_sub(before.memory);
         Some(Idle {
             memory: held.memory,
-            each: grown as f64 / f64::from(self.connections.saturating_sub(FEW).max(1)),
+            each: grown as f64 / f64::from(self.connections.saturating_sub(self.base).max(1)),
             share: (held.cpu - opened.cpu).as_secs_f64() / self.hold.as_secs_f64().max(0.001),
         })
     }
@@ -111,6 +116,7 @@ mod tests {
         times.record(Duration::from_micros(20));
         Findings {
             connections: 1_010,
+            base: 10,
             opening: Duration::from_secs(2),
             few: times.clone(),
             many: times,
@@ -129,13 +135,14 @@ mod tests {
             "| connections held | 1010 |",
             "each, a second | 500 |",
             "| 1000 more, opened a second | 10000 |",
-            "each connection | 250 B |",
+            "each connection beyond 10 | 250 B |",
             "10 s | 5.0 % |",
         ];
         for row in rows {
             assert!(table.contains(row), "{row} in\n{table}");
         }
-        assert!(!Findings { held: None, ..findings() }.table().contains("memory"));
+        let less = Findings { held: None, more: (0, Duration::ZERO), ..findings() }.table();
+        assert!(!less.contains("memory") && !less.contains("more"), "{less}");
     }
 
     #[test]

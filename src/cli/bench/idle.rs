@@ -32,9 +32,6 @@ ports: give one more for each 60,000 connections. What passes between the two in
 
 /// How long the end may take.
 const CLOSING: Duration = Duration::from_secs(1);
-/// Connections that are opened beside all those that are held.
-const MORE: u32 = 1_000;
-
 /// Holds very many idle connections: the server's memory for each, its processor time, and what a request costs
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -50,6 +47,10 @@ pub(super) struct Idle {
     /// Requests on connections chosen at random, one at a time, with ten open and with all
     #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = units::count)]
     requests: u32,
+
+    /// Connections that are opened in the end beside all those, to see how fast that goes; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    more: u32,
 
     /// How long they are held without anything being asked
     #[arg(long, value_name = "D", default_value = "10s", value_parser = units::duration)]
@@ -89,10 +90,10 @@ impl Idle {
         let ours = stack.addresses.iter().map(|cidr| cidr.address);
         let sources: Vec<IpAddr> = ours.filter(|ip| ip.is_ipv4() == server.is_ipv4()).collect();
         let room = sources.len() as u64 * u64::from(PORTS);
-        if u64::from(self.connections) + u64::from(MORE) > room {
-            let why = format!("{} connections from {} addresses", self.connections, sources.len());
-            let advice = format!("give one --address for each {PORTS} connections, with {MORE} to spare");
-            return Err(Failure::new(format!("{why}: {advice}")));
+        let all = u64::from(self.connections) + u64::from(self.more);
+        if all > room {
+            let why = format!("{all} connections from {} addresses", sources.len());
+            return Err(Failure::new(format!("{why}: give one --address for each {PORTS} connections")));
         }
         let crowd = Crowd::new(&stack.network, server, sources, &url);
         let findings = self.measure(&crowd, &signals).map_err(Failure::new);
@@ -113,6 +114,8 @@ impl Idle {
         crowd.open(FEW.min(self.connections), |_| !signals.have_come())?;
         crowd.ask(self.requests / 10)?;
         let few = crowd.ask(self.requests)?;
+        // Memory for those who come all at once, which a server keeps, is there with the first tenth.
+        let base = open(crowd, (self.connections / 10).max(FEW).min(self.connections), signals)?;
         settle(self.settle, signals);
         let before = self.cost();
         let watch = Stopwatch::start();
@@ -126,9 +129,9 @@ impl Idle {
         crowd.ask(self.requests / 10)?;
         let many = crowd.ask(self.requests)?;
         let watch = Stopwatch::start();
-        let more = open(crowd, connections + MORE, signals)? - connections;
+        let more = open(crowd, connections + self.more, signals)? - connections;
         let more = (more, watch.elapsed());
-        Ok(Findings { connections, opening, few, many, more, before, opened, held, hold })
+        Ok(Findings { connections, base, opening, few, many, more, before, opened, held, hold })
     }
 
     fn cost(&self) -> Option<Cost> {
