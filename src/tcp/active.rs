@@ -42,7 +42,7 @@ impl Active {
 
     /// What is to be sent or unacknowledged, if there is any.
     pub(super) fn outgoing_mut(&mut self) -> Option<&mut Outgoing> {
-        self.existing()?.outgoing.as_mut()
+        self.existing()?.outgoing.as_deref_mut()
     }
 
     /// What is to be read or put in order, if there is any.
@@ -75,7 +75,9 @@ impl DerefMut for Active {
 #[derive(Debug)]
 pub(super) struct Activity {
     pub(super) timers: Timers,
-    pub(super) outgoing: Option<Outgoing>,
+    /// In a box of its own, which is gone as soon as everything is acknowledged: it is half of the whole, and what is
+    /// left waits for a retransmission time-out to be let go.
+    pub(super) outgoing: Option<Box<Outgoing>>,
     pub(super) incoming: Option<Incoming>,
     /// What to do with the next segment of data, or with the SYN.
     pub(super) due: Due,

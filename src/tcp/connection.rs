@@ -333,7 +333,7 @@ impl Connection {
     /// Gives the queues back once they hold nothing.
     pub(super) fn release_memory(&mut self) {
         let Some(active) = self.active.existing() else { return };
-        let idle = |outgoing: &mut Outgoing| {
+        let idle = |outgoing: &mut Box<Outgoing>| {
             outgoing.queue.is_empty() && outgoing.log.is_empty() && outgoing.recovery.is_open()
         };
         if let Some(outgoing) = active.outgoing.take_if(idle)
