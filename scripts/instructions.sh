@@ -19,9 +19,10 @@ trap 'rm -rf "$DIRECTORY"' EXIT
 # counted WHAT CONNECTIONS PACKETS: instructions in the entry points of the stack, and in what they call.
 counted() {
     valgrind --quiet --tool=callgrind --callgrind-out-file="$DIRECTORY/out" "$MICRO" packets "$@" >&2
-    # `write` is `write_with` where the compiler has made one of the two.
-    callgrind_annotate --inclusive=yes --threshold=100 --show-percs=no "$DIRECTORY/out" | tr -d , |
-        sed -nE 's/^ *([0-9]+) .*Stack>?::(handle_packet|poll_event|read|write|write_with|poll_transmit)( .*)?$/\1 \2/p' |
+    # The line with the object in brackets is the whole function's; others are of what was put into it. `write` is
+    # `write_with` where the compiler has made one of the two.
+    callgrind_annotate --auto=no --inclusive=yes --threshold=100 --show-percs=no "$DIRECTORY/out" | tr -d , |
+        sed -nE 's/^ *([0-9]+) .*Stack>?::(handle_packet|poll_event|read|write|write_with|poll_transmit) \[.*$/\1 \2/p' |
         awk '{ counts[$2] += $1 }
             END {
                 if (!("handle_packet" in counts)) exit 1

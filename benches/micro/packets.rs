@@ -12,6 +12,8 @@ pub(super) fn run(words: &[String]) {
     let connections = connections.parse().expect("a number of connections");
     let count: usize = count.parse().expect("a number of packets");
     let (mut rig, mut peers) = Rig::with_connections(connections);
+    // A connection's first exchange allocates what it keeps.
+    peers.iter_mut().for_each(|peer| rig.exchange(peer));
     let mut index = 0;
     for _ in 0..count {
         let peer = &mut peers[next(&mut index, connections)];
