@@ -113,6 +113,9 @@ interface_exists() { ip -n "$(ns "$1")" link show dev "$2" >/dev/null 2>&1; }
 background() {
     local tag=$1
     shift
+    # Emptied at once, or whoever waits for a line finds that of the command before.
+    : >"$NS_DIR/$tag.out"
+    : >"$NS_DIR/$tag.err"
     "$@" </dev/null >"$NS_DIR/$tag.out" 2>"$NS_DIR/$tag.err" &
     BACKGROUND_PID=$!
     NS_PIDS+=("$BACKGROUND_PID")
