@@ -1,8 +1,6 @@
 //! What the peer sent in order and the application has not read.
 
-use std::collections::VecDeque;
-
-use super::{Chunk, Pool};
+use super::{Chunk, Few, Pool};
 
 /// Bytes in order. Limits count what is pinned ([`pinned`](ReceiveQueue::pinned)), not only what is held.
 ///
@@ -16,7 +14,7 @@ use super::{Chunk, Pool};
 /// ```
 #[derive(Debug, Default)]
 pub struct ReceiveQueue {
-    chunks: VecDeque<Chunk>,
+    chunks: Few<Chunk>,
     len: usize,
     pinned: usize,
 }
@@ -76,7 +74,7 @@ impl ReceiveQueue {
     /// Copies up to `out.len()` bytes out and leaves them in the queue.
     pub fn peek(&self, out: &mut [u8]) -> usize {
         let mut done = 0;
-        for chunk in &self.chunks {
+        for chunk in self.chunks.iter() {
             let take = chunk.len().min(out.len() - done);
             out[done..done + take].copy_from_slice(&chunk[..take]);
             done += take;
@@ -92,7 +90,7 @@ impl ReceiveQueue {
         let chunk = self.chunks.pop_front()?;
         self.len -= chunk.len();
         self.pinned -= chunk.capacity();
-        self.release_if_empty();
+        self.chunks.release_if_empty(); // an idle connection holds no queue
         Some(chunk)
     }
 
@@ -100,7 +98,7 @@ impl ReceiveQueue {
         self.len -= count;
         let mut left = count;
         while left > 0 {
-            let head = &mut self.chunks[0];
+            let Some(head) = self.chunks.front_mut() else { break };
             if head.len() > left {
                 head.advance(left);
                 return;
@@ -109,13 +107,7 @@ impl ReceiveQueue {
             self.pinned -= head.capacity();
             self.chunks.pop_front();
         }
-        self.release_if_empty();
-    }
-
-    fn release_if_empty(&mut self) {
-        if self.chunks.is_empty() {
-            self.chunks = VecDeque::new(); // an idle connection holds no queue
-        }
+        self.chunks.release_if_empty();
     }
 }
 
@@ -131,7 +123,7 @@ mod tests {
         small.append(b"abc");
         queue.push(&pool, &mut small);
         queue.push(&pool, &mut small);
-        assert_eq!(queue.chunks.len(), 1);
+        assert_eq!(queue.chunks.iter().count(), 1);
         assert_eq!(&small[..], b"abc", "a copied payload stays with the caller");
 
         let mut large = pool.take(1000);
@@ -139,7 +131,7 @@ mod tests {
         let place = large.storage_ptr();
         queue.push(&pool, &mut large);
         assert!(large.is_empty());
-        assert_eq!(queue.chunks[1].storage_ptr(), place);
+        assert_eq!(queue.chunks.back_mut().unwrap().storage_ptr(), place);
         assert_eq!(queue.len(), 2_051);
     }
 
@@ -167,7 +159,7 @@ mod tests {
         assert_eq!((out[99], out[100]), (5, 6));
         assert_eq!(queue.pinned(), 100);
         assert_eq!(queue.read(&mut out), 50);
-        assert_eq!((queue.pinned(), queue.len(), queue.chunks.capacity()), (0, 0, 0));
+        assert_eq!((queue.pinned(), queue.len(), queue.chunks.allocated()), (0, 0, 0));
     }
 
     #[test]

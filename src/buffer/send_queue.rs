@@ -1,8 +1,6 @@
 //! What the application wrote and the peer has not acknowledged.
 
-use std::collections::VecDeque;
-
-use super::{Chunk, Pool};
+use super::{Chunk, Few, Pool};
 
 /// A chunk for a write takes at least this much, so that small writes share allocations.
 const SMALL: usize = 2 * 1024;
@@ -22,7 +20,7 @@ const LARGE: usize = 64 * 1024;
 /// ```
 #[derive(Debug, Default)]
 pub struct SendQueue {
-    chunks: VecDeque<Chunk>,
+    chunks: Few<Chunk>,
     len: usize,
 }
 
@@ -70,7 +68,7 @@ impl SendQueue {
         self.len -= count;
         let mut left = count;
         while left > 0 {
-            let head = &mut self.chunks[0];
+            let Some(head) = self.chunks.front_mut() else { break };
             if head.len() > left {
                 head.advance(left);
                 return;
@@ -78,9 +76,7 @@ impl SendQueue {
             left -= head.len();
             self.chunks.pop_front();
         }
-        if self.chunks.is_empty() {
-            self.chunks = VecDeque::new(); // an idle connection holds no queue
-        }
+        self.chunks.release_if_empty(); // an idle connection holds no queue
     }
 
     /// Lends the pieces that make up the `len` bytes from `offset` on and says how many there are. With fewer places
@@ -89,7 +85,7 @@ impl SendQueue {
         let mut skip = offset;
         let mut left = len;
         let mut used = 0;
-        for chunk in &self.chunks {
+        for chunk in self.chunks.iter() {
             if left == 0 || used == slices.len() {
                 break;
             }
@@ -147,7 +143,7 @@ mod tests {
         queue.write(&Pool::new(), b"abc");
         queue.discard(3);
         assert!(queue.is_empty());
-        assert_eq!(queue.chunks.capacity(), 0);
+        assert_eq!(queue.chunks.allocated(), 0);
     }
 
     #[test]
@@ -158,7 +154,7 @@ mod tests {
         queue.push(&pool, Chunk::copy_of(b"two "));
         queue.push(&pool, Chunk::copy_of(&[b'x'; SMALL]));
         queue.write(&pool, b" three");
-        assert_eq!(queue.chunks.len(), 3, "small ones are copied together");
+        assert_eq!(queue.chunks.iter().count(), 3, "small ones are copied together");
         assert_eq!(bytes(&queue, 0, 10), b"one two xx");
         assert_eq!(bytes(&queue, 8 + SMALL, 6), b" three");
     }

@@ -11,7 +11,7 @@ use crate::device::Device;
 use crate::stack::{Chunk, Event, Flushed, Instant, Stack};
 
 /// Most packets read in one turn, so that timers, applications and output get theirs.
-pub(super) const PACKET_BUDGET: usize = 64;
+pub(super) const PACKET_BUDGET: usize = 16;
 
 /// Bytes read after which a turn reads no more packets: what the applications take is still in the cache.
 const BYTE_BUDGET: usize = 256 * 1024;

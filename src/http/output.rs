@@ -13,7 +13,9 @@ const COPY_LIMIT: usize = 2 * 1024;
 /// A queue of pieces. How much may wait is its owner's decision.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
-    pieces: VecDeque<Piece>,
+    /// The first piece, which for a small answer is all there is.
+    first: Option<Piece>,
+    others: VecDeque<Piece>,
     /// Bytes of the first piece that have gone.
     gone: usize,
     len: usize,
@@ -31,14 +33,15 @@ impl Output {
 
     /// Lets `write` append to the end.
     pub(crate) fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let has_room = matches!(self.pieces.back(), Some(Cow::Owned(last)) if last.len() < COPY_LIMIT);
+        let has_room = matches!(self.last_mut(), Some(Cow::Owned(last)) if last.len() < COPY_LIMIT);
         if !has_room {
-            self.pieces.push_back(Cow::Owned(Vec::with_capacity(512)));
+            self.add(Cow::Owned(Vec::with_capacity(512)));
         }
-        if let Some(Cow::Owned(last)) = self.pieces.back_mut() {
+        if let Some(Cow::Owned(last)) = self.last_mut() {
             let before = last.len();
             write(last);
-            self.len += last.len() - before;
+            let written = last.len() - before;
+            self.len += written;
         }
     }
 
@@ -48,14 +51,25 @@ impl Output {
             self.append(|last| last.extend_from_slice(&piece));
         } else {
             self.len += piece.len();
-            self.pieces.push_back(piece);
+            self.add(piece);
         }
+    }
+
+    fn add(&mut self, piece: Piece) {
+        match self.first {
+            None => self.first = Some(piece),
+            Some(_) => self.others.push_back(piece),
+        }
+    }
+
+    fn last_mut(&mut self) -> Option<&mut Piece> {
+        self.others.back_mut().or(self.first.as_mut())
     }
 
     /// Lends the first pieces; returns how many slices were filled.
     pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut filled = 0;
-        for (slot, piece) in slices.iter_mut().zip(&self.pieces) {
+        for (slot, piece) in slices.iter_mut().zip(self.first.iter().chain(&self.others)) {
             let skip = if filled == 0 { self.gone } else { 0 };
             *slot = IoSlice::new(&piece[skip..]);
             filled += 1;
@@ -68,17 +82,18 @@ impl Output {
         let n = n.min(self.len);
         self.len -= n;
         self.gone += n;
-        while let Some(first) = self.pieces.front()
+        while let Some(first) = &self.first
             && self.gone >= first.len()
         {
             self.gone -= first.len();
-            self.pieces.pop_front();
+            self.first = self.others.pop_front();
         }
     }
 
     /// Gives the first piece away.
     pub(crate) fn take(&mut self) -> Option<Piece> {
-        let mut piece = self.pieces.pop_front()?;
+        let mut piece = self.first.take()?;
+        self.first = self.others.pop_front();
         let gone = std::mem::take(&mut self.gone);
         self.len -= piece.len() - gone;
         if gone > 0 {
@@ -106,13 +121,13 @@ mod tests {
         let mut output = Output::default();
         output.append(|head| head.extend_from_slice(b"head "));
         output.push(Cow::Borrowed(b"small"));
-        assert_eq!((output.pieces.len(), output.len()), (1, 10));
+        assert_eq!((output.others.len(), output.len()), (0, 10));
         let large = vec![7; 10_000];
         let address = large.as_ptr();
         output.push(Cow::Owned(large));
         output.append(|tail| tail.extend_from_slice(b"\r\n"));
-        assert_eq!((output.pieces.len(), output.len()), (3, 10_012));
-        assert_eq!(output.pieces[1].as_ptr(), address);
+        assert_eq!((output.others.len(), output.len()), (2, 10_012));
+        assert_eq!(output.others[0].as_ptr(), address);
     }
 
     #[test]

@@ -5,6 +5,18 @@ use ::http::header::{CONNECTION, HeaderName};
 
 use crate::http::BadMessage;
 
+/// Names up to which each is compared: quicker than the map's hash, and most heads have no more.
+const FEW_NAMES: usize = 8;
+
+/// Whether there is such a field.
+pub(crate) fn has_field(headers: &HeaderMap, name: &HeaderName) -> bool {
+    if headers.keys_len() <= FEW_NAMES {
+        headers.keys().any(|key| key == name)
+    } else {
+        headers.contains_key(name)
+    }
+}
+
 /// The elements of a comma-separated field, over all its lines, trimmed; empty ones are skipped (RFC 9110 5.6.1.2).
 /// A value that is not ASCII gives no elements.
 pub fn list_items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
@@ -30,6 +42,9 @@ impl ConnectionOptions {
     /// Reads the `Connection` fields.
     pub fn of(headers: &HeaderMap) -> Self {
         let mut options = Self::default();
+        if !has_field(headers, &CONNECTION) {
+            return options;
+        }
         for item in list_items(headers, &CONNECTION) {
             options.close |= item.eq_ignore_ascii_case("close");
             options.keep_alive |= item.eq_ignore_ascii_case("keep-alive");

@@ -3,7 +3,7 @@
 use ::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use ::http::{HeaderMap, Method, StatusCode, Version};
 
-use super::list_items;
+use super::{has_field, list_items};
 use crate::http::BadMessage;
 
 /// How a body is delimited.
@@ -70,8 +70,8 @@ pub(crate) fn has_body_by_nature(method: &Method) -> bool {
 }
 
 fn declared_framing(headers: &HeaderMap) -> Result<Option<Framing>, BadMessage> {
-    let has_length = headers.contains_key(CONTENT_LENGTH);
-    if !headers.contains_key(TRANSFER_ENCODING) {
+    let has_length = has_field(headers, &CONTENT_LENGTH);
+    if !has_field(headers, &TRANSFER_ENCODING) {
         return if has_length { content_length(headers).map(|n| Some(Framing::Length(n))) } else { Ok(None) };
     }
     // RFC 9112 6.1: the favourite of request smuggling.

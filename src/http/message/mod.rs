@@ -62,6 +62,7 @@ mod response;
 
 pub use body::{BodyDecoder, Decoded};
 pub use chunked::{ChunkedDecoder, LAST_CHUNK, write_chunk_size};
+pub(crate) use fields::has_field;
 pub use fields::{ConnectionOptions, list_items};
 pub use framing::{Framing, request_framing, response_framing};
 pub(crate) use framing::{has_body_by_nature, is_bodyless};
@@ -69,20 +70,21 @@ pub use head::{HeadBuffer, HeadLimits, HeadProgress};
 pub use request::{parse_request, write_request_line};
 pub use response::{parse_response, write_status_line};
 
-use std::io::Write as _;
-
 /// Appends one field line with its CRLF, the name as `Content-Length`: names have no case, but people and old
 /// clients are used to this one. Neither `name` nor `value` may contain CR or LF.
 pub fn write_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     if name.eq_ignore_ascii_case("etag") {
         out.extend_from_slice(b"ETag");
     } else {
+        let begin = out.len();
+        out.extend_from_slice(name.as_bytes());
         let mut begins_word = true;
-        out.extend(name.bytes().map(|byte| {
-            let written = if begins_word { byte.to_ascii_uppercase() } else { byte };
-            begins_word = byte == b'-';
-            written
-        }));
+        for byte in &mut out[begin..] {
+            if begins_word {
+                byte.make_ascii_uppercase();
+            }
+            begins_word = *byte == b'-';
+        }
     }
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
@@ -91,7 +93,23 @@ pub fn write_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
 
 /// Appends `Content-Length`.
 pub fn write_length(out: &mut Vec<u8>, length: u64) {
-    write!(out, "Content-Length: {length}\r\n").expect("writing to a Vec does not fail");
+    out.extend_from_slice(b"Content-Length: ");
+    write_decimal(out, length);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends a number, without the detour through a formatter: each answer has one.
+fn write_decimal(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [b'0'; 20];
+    let mut begin = digits.len();
+    loop {
+        begin -= 1;
+        digits[begin] += (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return out.extend_from_slice(&digits[begin..]);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -104,5 +122,14 @@ mod tests {
         write_field(&mut out, "x-frame-options", b"a-b");
         write_field(&mut out, "etag", b"\"c\"");
         assert_eq!(out, b"X-Frame-Options: a-b\r\nETag: \"c\"\r\n");
+    }
+
+    #[test]
+    fn numbers_are_written_to_their_last_digit() {
+        for number in [0, 9, 10, 1_234_567_890, u64::MAX] {
+            let mut out = Vec::new();
+            write_decimal(&mut out, number);
+            assert_eq!(String::from_utf8(out).unwrap(), number.to_string());
+        }
     }
 }

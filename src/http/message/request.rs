@@ -8,7 +8,7 @@ use ::http::uri::Authority;
 use ::http::{HeaderMap, Method, Request, Uri, Version};
 
 use super::fields::header_map;
-use super::list_items;
+use super::{has_field, list_items};
 use crate::http::BadMessage;
 
 /// Field lines of a head for which nothing has to be allocated to parse them.
@@ -61,9 +61,7 @@ fn parse_known_version(head: &[u8], fields: usize) -> Result<Request<()>, BadMes
     let version = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
     let headers = header_map(parsed.headers)?;
     check_host(version, &headers)?;
-    if list_items(&headers, &EXPECT).any(|item| !item.eq_ignore_ascii_case("100-continue")) {
-        return Err(BadMessage::Expectation);
-    }
+    check_expectation(&headers)?;
 
     let mut request = Request::new(());
     *request.method_mut() = method;
@@ -103,7 +101,7 @@ fn parse_target(method: &Method, target: &str) -> Result<Uri, BadMessage> {
         return Err(BadMessage::Connect);
     }
     // A fragment never belongs into a target; the URI parser would drop it silently.
-    if target.contains('#') {
+    if target.as_bytes().contains(&b'#') {
         return Err(BadMessage::Target);
     }
     let uri: Uri = target.parse().map_err(|_| BadMessage::Target)?;
@@ -123,8 +121,20 @@ fn parse_target(method: &Method, target: &str) -> Result<Uri, BadMessage> {
 
 /// RFC 3986 2.1: two hexadecimal digits behind each percent sign. In a query browsers send one alone, too.
 fn is_well_encoded(path: &str) -> bool {
+    if !path.as_bytes().contains(&b'%') {
+        return true;
+    }
     let mut encoded = path.split('%').skip(1).map(str::as_bytes);
     encoded.all(|rest| rest.len() >= 2 && rest[..2].iter().all(u8::is_ascii_hexdigit))
+}
+
+/// RFC 9110 10.1.1: this one, and no other, is known.
+fn check_expectation(headers: &HeaderMap) -> Result<(), BadMessage> {
+    let is_known = |item: &str| item.eq_ignore_ascii_case("100-continue");
+    if has_field(headers, &EXPECT) && !list_items(headers, &EXPECT).all(is_known) {
+        return Err(BadMessage::Expectation);
+    }
+    Ok(())
 }
 
 /// RFC 9112 3.2: exactly one in HTTP/1.1, at most one in HTTP/1.0. It may be empty.

@@ -6,7 +6,7 @@ use ::http::{HeaderValue, Response, StatusCode};
 use super::ServerConfig;
 use super::exchange::Asked;
 use crate::http::encoder::{BodySize, Encoder};
-use crate::http::message::{is_bodyless, write_field, write_length, write_status_line};
+use crate::http::message::{has_field, is_bodyless, write_field, write_length, write_status_line};
 use crate::http::{Date, Piece};
 
 /// How the body of an answer is framed (RFC 9112 6).
@@ -46,10 +46,12 @@ pub(super) fn write_head(
 ) {
     let (status, headers) = (response.status(), response.headers());
     write_status_line(out, status);
-    if !headers.contains_key(DATE) {
-        write_field(out, "date", date.as_bytes());
+    if !has_field(headers, &DATE) {
+        out.extend_from_slice(b"Date: ");
+        out.extend_from_slice(date.as_bytes());
+        out.extend_from_slice(b"\r\n");
     }
-    if !headers.contains_key(SERVER) {
+    if !has_field(headers, &SERVER) {
         write_field(out, "server", config.server.as_bytes());
     }
     for (name, value) in headers.iter().filter(|(name, _)| !OURS.contains(name)) {

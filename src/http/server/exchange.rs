@@ -8,7 +8,7 @@ use ::http::{HeaderMap, Method, Request, Version};
 use super::pace::Pace;
 use super::{Reason, ServerConfig};
 use crate::http::encoder::Encoder;
-use crate::http::message::{BodyDecoder, ConnectionOptions, HeadBuffer, list_items};
+use crate::http::message::{BodyDecoder, ConnectionOptions, HeadBuffer, has_field, list_items};
 use crate::http::output::Output;
 
 /// How far the request has been read.
@@ -72,7 +72,9 @@ impl Asked {
             persistent: !options.close && (!http_10 || options.keep_alive),
             keep_alive: options.keep_alive,
             // RFC 9110 10.1.1: an HTTP/1.0 client does not know of 100. Other expectations were refused before.
-            expects_continue: !http_10 && list_items(headers, &EXPECT).next().is_some(),
+            expects_continue: !http_10
+                && has_field(headers, &EXPECT)
+                && list_items(headers, &EXPECT).next().is_some(),
         }
     }
 }
@@ -109,6 +111,14 @@ impl Exchange {
             progress_at: Duration::ZERO,
             served: false,
         }
+    }
+
+    /// Appends to the output.
+    pub(super) fn write(&mut self, now: Duration, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.output.is_empty() {
+            self.progress_at = now;
+        }
+        self.output.append(write);
     }
 
     /// Nothing of a request has come, and nothing waits to go.
@@ -152,7 +162,8 @@ impl Exchange {
     /// Starts or stops the body's clock as the state wants it.
     pub(super) fn keep_pace(&mut self, now: Duration, config: &ServerConfig) {
         let has_body = matches!(self.reading, Reading::Body(_) | Reading::Discard(_));
-        let run = has_body && self.wants_input(config);
-        self.pace.run(now, run);
+        if has_body || self.pace.is_running() {
+            self.pace.run(now, has_body && self.wants_input(config));
+        }
     }
 }

@@ -139,7 +139,7 @@ pub trait Service: Send + Sync {
 pub struct Buffered<F> {
     limit: usize,
     function: F,
-    request: Request<Vec<u8>>,
+    request: Option<Request<Vec<u8>>>,
     state: Collecting,
 }
 
@@ -153,7 +153,7 @@ enum Collecting {
 impl<F: Fn(Request<Vec<u8>>) -> Response<Piece> + Send> Buffered<F> {
     /// `function` answers requests whose body has at most `limit` bytes.
     pub fn new(limit: usize, function: F) -> Self {
-        Self { limit, function, request: Request::new(Vec::new()), state: Collecting::Body }
+        Self { limit, function, request: None, state: Collecting::Body }
     }
 }
 
@@ -163,11 +163,11 @@ impl<F: Fn(Request<Vec<u8>>) -> Response<Piece> + Send> Handler for Buffered<F> 
         if matches!(body, Framing::Length(length) if length > self.limit as u64) {
             self.state = Collecting::TooLarge;
         }
-        self.request = request.map(|()| Vec::new());
+        self.request = Some(request.map(|()| Vec::new()));
     }
 
     fn on_body(&mut self, piece: &[u8]) {
-        let body = self.request.body_mut();
+        let Some(body) = self.request.as_mut().map(Request::body_mut) else { return };
         if body.len() + piece.len() > self.limit {
             self.state = Collecting::TooLarge;
             *body = Vec::new();
@@ -187,14 +187,12 @@ impl<F: Fn(Request<Vec<u8>>) -> Response<Piece> + Send> Handler for Buffered<F> 
     }
 
     fn poll_response(&mut self, _cx: &mut Context<'_>, _budget: usize) -> Poll<Step> {
-        match self.state {
-            Collecting::Body => Poll::Pending,
-            Collecting::Complete => {
-                let request = std::mem::replace(&mut self.request, Request::new(Vec::new()));
-                Poll::Ready(Step::Whole((self.function)(request)))
-            }
-            Collecting::TooLarge => Poll::Ready(Step::Whole(plain_answer(StatusCode::PAYLOAD_TOO_LARGE, ""))),
-        }
+        let answer = match self.state {
+            Collecting::Body => None,
+            Collecting::Complete => self.request.take().map(&self.function),
+            Collecting::TooLarge => Some(plain_answer(StatusCode::PAYLOAD_TOO_LARGE, "")),
+        };
+        answer.map_or(Poll::Pending, |answer| Poll::Ready(Step::Whole(answer)))
     }
 }
 

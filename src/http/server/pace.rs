@@ -16,6 +16,10 @@ pub(super) struct Pace {
 }
 
 impl Pace {
+    pub(super) fn is_running(&self) -> bool {
+        self.running_since.is_some()
+    }
+
     /// Starts or stops the clock.
     pub(super) fn run(&mut self, now: Duration, run: bool) {
         match (self.running_since, run) {

@@ -127,10 +127,9 @@ impl Router {
     }
 
     /// The routes of the best-matching path.
-    fn matching(&self, path: &str) -> Vec<&Route> {
-        let path = &*without_needless_encoding(path);
+    fn matching<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a Route> + Clone {
         let best = self.routes.iter().filter_map(|route| route.rank(path)).max();
-        self.routes.iter().filter(|route| best.is_some() && route.rank(path) == best).collect()
+        self.routes.iter().filter(move |route| best.is_some() && route.rank(path) == best)
     }
 }
 
@@ -141,20 +140,22 @@ impl Service for Router {
             // What it allows is its own to say; `Allow` may be left out (RFC 9110 9.3.7).
             Some(_) if path == "*" => return ready(no_content()),
             None if path == "*" => {
-                return ready(with_allow(no_content(), &self.routes.iter().collect::<Vec<_>>()));
+                return ready(with_allow(no_content(), self.routes.iter()));
             }
             _ => {}
         }
-        let routes = self.matching(path);
-        if let Some(route) = routes.iter().find(|route| route.serves(method)) {
+        let path = without_needless_encoding(path);
+        let routes = self.matching(&path);
+        if let Some(route) = routes.clone().find(|route| route.serves(method)) {
             return (route.factory)(request);
         }
+        let is_nowhere = routes.clone().next().is_none();
         match &self.fallback {
-            Some(factory) if routes.is_empty() => factory(request),
+            Some(factory) if is_nowhere => factory(request),
             _ if !self.knows(method) => ready(plain_answer(StatusCode::NOT_IMPLEMENTED, "unknown method")),
-            _ if routes.is_empty() => ready(plain_answer(StatusCode::NOT_FOUND, "")),
-            _ if method == Method::OPTIONS => ready(with_allow(no_content(), &routes)),
-            _ => ready(with_allow(plain_answer(StatusCode::METHOD_NOT_ALLOWED, ""), &routes)),
+            _ if is_nowhere => ready(plain_answer(StatusCode::NOT_FOUND, "")),
+            _ if method == Method::OPTIONS => ready(with_allow(no_content(), routes)),
+            _ => ready(with_allow(plain_answer(StatusCode::METHOD_NOT_ALLOWED, ""), routes)),
         }
     }
 }
@@ -178,6 +179,9 @@ impl Router {
 
 /// RFC 3986 6.2.2.2: an encoded unreserved character is that character; any other encoding stays.
 fn without_needless_encoding(path: &str) -> Cow<'_, str> {
+    if !path.as_bytes().contains(&b'%') {
+        return Cow::Borrowed(path);
+    }
     let mut pieces = path.split('%');
     let mut plain = Cow::Borrowed(pieces.next().unwrap_or_default());
     for piece in pieces {
@@ -201,7 +205,7 @@ fn no_content() -> Response<Piece> {
 }
 
 /// RFC 9110 10.2.1, and 15.5.6 for 405.
-fn with_allow(mut response: Response<Piece>, routes: &[&Route]) -> Response<Piece> {
+fn with_allow<'a>(mut response: Response<Piece>, routes: impl Iterator<Item = &'a Route>) -> Response<Piece> {
     let mut methods = vec!["OPTIONS"];
     for route in routes {
         methods.push(route.method.as_str());

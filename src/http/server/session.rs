@@ -144,8 +144,11 @@ impl Session {
         self.feed_appetite(now);
     }
 
-    /// Tells the connection what the handler wants of the body.
+    /// Tells the connection what the handler wants of the body, as long as there may be more of it.
     fn feed_appetite(&mut self, now: Now) {
+        if !self.connection.is_reading_body() {
+            return;
+        }
         match self.guard(now, |handler| handler.appetite()) {
             Some(Appetite::Hungry) => {
                 self.connection.accept_body(now);

@@ -40,7 +40,7 @@ impl Builtins {
         let base = prefix.clone();
         router
             .get(&at("/"), move |request| welcome::page(&base, &request))
-            .get(&at("/healthz"), |_| text("ok\n".into()))
+            .get(&at("/healthz"), |_| text(b"ok\n".as_slice()))
             .get(&at("/metrics"), move |_| metrics::answer(&stack, &stats))
             .stream(Method::POST, &at("/echo"), |_| Echo::default())
             .stream(Method::POST, &at("/sha256"), |_| Digest::default())
@@ -61,8 +61,8 @@ impl Builtins {
 }
 
 /// An answer of plain text, for this moment only.
-fn text(text: String) -> Response<Piece> {
-    let mut response = Response::new(Piece::Owned(text.into_bytes()));
+fn text(text: impl Into<Piece>) -> Response<Piece> {
+    let mut response = Response::new(text.into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

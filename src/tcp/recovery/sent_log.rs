@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::delivery::Snapshot;
+use crate::buffer::Few;
 use crate::time::Instant;
 use crate::wire::{SackBlocks, SeqNumber};
 
@@ -78,7 +79,7 @@ pub(in crate::tcp) struct Hole {
 #[derive(Debug, Default)]
 pub(in crate::tcp) struct SentLog {
     entries: VecDeque<Sent>,
-    order: VecDeque<Transmission>,
+    order: Few<Transmission>,
     sacked: u32,
     lost: u32,
     /// Where the first lost entry begins, if `lost` is not 0.

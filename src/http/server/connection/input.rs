@@ -57,7 +57,7 @@ impl ServerConnection {
             }
         }
         if exchange.asked.expects_continue {
-            self.write(now.at, |out| out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n"));
+            exchange.write(now.at, |out| out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n"));
         }
         self.settle(now.at);
     }
@@ -65,6 +65,11 @@ impl ServerConnection {
     /// The (rest of the) request's body is not wanted. A short rest is read and dropped, for the sake of the
     /// connection; a long one, or one the client may never send, makes this exchange the last.
     pub fn refuse_body(&mut self, now: Now) {
+        self.let_body_go();
+        self.settle(now.at);
+    }
+
+    pub(super) fn let_body_go(&mut self) {
         let Some(exchange) = &mut self.exchange else { return };
         let (decoder, may_never_come) = match std::mem::replace(&mut exchange.reading, Reading::Done) {
             Reading::Undecided(decoder) => (decoder, exchange.asked.expects_continue),
@@ -84,22 +89,22 @@ impl ServerConnection {
                 self.last = true;
             }
         }
-        self.settle(now.at);
     }
 
     /// While held, no body bytes are taken, and the body's clock stands.
     pub fn hold_body(&mut self, now: Now, hold: bool) {
-        if let Some(exchange) = &mut self.exchange {
-            exchange.held = hold;
+        if let Some(exchange) = &mut self.exchange
+            && std::mem::replace(&mut exchange.held, hold) != hold
+        {
+            self.settle(now.at);
         }
-        self.settle(now.at);
     }
 
     fn receive_open<'a>(&mut self, now: Now, input: &'a [u8]) -> Received<'a> {
         if !self.wants_input() && !self.awaits_end() {
             return Received::nothing(0);
         }
-        if self.exchange.is_none() && input.is_empty() {
+        if input.is_empty() && self.is_between_requests() {
             return Received::nothing(0);
         }
         // The first head's time began with the connection.

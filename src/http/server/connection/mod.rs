@@ -12,7 +12,7 @@ use ::http::header::RETRY_AFTER;
 use ::http::{HeaderMap, HeaderValue, Request, StatusCode};
 
 use super::answer::plain_answer;
-use super::exchange::{Exchange, Writing};
+use super::exchange::{Exchange, Reading, Writing};
 use super::{Reason, Reasons, ServerConfig};
 use crate::http::message::Framing;
 use crate::http::{Now, Piece};
@@ -218,6 +218,17 @@ impl ServerConnection {
         matches!(self.exchange.as_ref().map(|exchange| &exchange.writing), Some(Writing::Body(_)))
     }
 
+    /// Whether a handler's appetite matters: there is a body, or its end is still to be told.
+    pub(in crate::http::server) fn is_reading_body(&self) -> bool {
+        let reading = self.exchange.as_ref().map(|exchange| &exchange.reading);
+        matches!(reading, Some(Reading::Undecided(_) | Reading::Body(_)))
+    }
+
+    /// Whether nothing of another request has come.
+    fn is_between_requests(&self) -> bool {
+        self.exchange.as_ref().is_none_or(|exchange| exchange.is_between_requests())
+    }
+
     /// Whether nothing is under way: no part of a request, no answer, no output. What may be closed when room is
     /// needed.
     pub fn is_idle(&self) -> bool {
@@ -283,13 +294,5 @@ impl ServerConnection {
         exchange.progress_at = now.at;
         self.settle(now.at);
         piece
-    }
-
-    fn write(&mut self, now: Duration, write: impl FnOnce(&mut Vec<u8>)) {
-        let Some(exchange) = &mut self.exchange else { return };
-        if exchange.output.is_empty() {
-            exchange.progress_at = now;
-        }
-        exchange.output.append(write);
     }
 }

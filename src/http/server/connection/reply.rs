@@ -1,6 +1,5 @@
 //! The answer to a request: its head, its body, and what becomes of it when something fails.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::{HeaderMap, Response, StatusCode};
@@ -17,12 +16,17 @@ impl ServerConnection {
     /// Begins the answer. Fields that concern the connection (`Connection`, `Keep-Alive`, `Content-Length`,
     /// `Transfer-Encoding`) are set here and not taken from the handler, but for its `Connection: close`.
     /// A body that was not accepted is refused; an informational status becomes 500.
-    pub fn respond(&mut self, now: Now, mut response: Response<BodySize>) {
+    pub fn respond(&mut self, now: Now, response: Response<BodySize>) {
+        self.begin(now, response);
+        self.settle(now.at);
+    }
+
+    fn begin(&mut self, now: Now, mut response: Response<BodySize>) {
         if !matches!(self.exchange.as_ref().map(|e| &e.writing), Some(Writing::Awaited)) {
             return;
         }
         if matches!(self.exchange.as_ref().map(|e| &e.reading), Some(Reading::Undecided(_))) {
-            self.refuse_body(now);
+            self.let_body_go();
         }
         if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
             self.reasons.insert(Reason::BodyTooLarge);
@@ -33,21 +37,23 @@ impl ServerConnection {
         let Some(asked) = self.exchange.as_ref().map(|exchange| exchange.asked) else { return };
         let encoder = encoder(response.status(), *response.body(), asked);
         let persistence = self.persistence(asked, &encoder, response.headers());
-        let config = Arc::clone(&self.config);
-        self.write(now.at, |out| write_head(out, &response, asked, persistence, &config, now.date));
+        let Self { exchange: Some(exchange), config, .. } = self else { return };
         let is_whole = encoder.owes_nothing();
-        if let Some(exchange) = &mut self.exchange {
-            exchange.writing = Writing::Body(encoder);
-        }
+        exchange.write(now.at, |out| write_head(out, &response, asked, persistence, config, now.date));
+        exchange.writing = Writing::Body(encoder);
         if is_whole {
-            self.finish(now, None);
+            self.end(now, None);
         }
-        self.settle(now.at);
     }
 
     /// A piece of the answer's body. With the last byte of an announced length the answer is complete, and what
     /// exceeds it is dropped; so is the body of an answer that has none (to HEAD, say), which ends with its head.
     pub fn send(&mut self, now: Now, piece: Piece) {
+        self.push(now, piece);
+        self.settle(now.at);
+    }
+
+    fn push(&mut self, now: Now, piece: Piece) {
         let Some(exchange) = &mut self.exchange else { return };
         let Writing::Body(encoder) = &mut exchange.writing else { return };
         if exchange.output.is_empty() {
@@ -55,13 +61,17 @@ impl ServerConnection {
         }
         encoder.push(piece, &mut exchange.output);
         if encoder.owes_nothing() {
-            self.finish(now, None);
+            self.end(now, None);
         }
-        self.settle(now.at);
     }
 
     /// Ends the answer's body; trailers go out if it is chunked. An answer shorter than announced is cut.
     pub fn finish(&mut self, now: Now, trailers: Option<&HeaderMap>) {
+        self.end(now, trailers);
+        self.settle(now.at);
+    }
+
+    fn end(&mut self, now: Now, trailers: Option<&HeaderMap>) {
         let Some(exchange) = &mut self.exchange else { return };
         let Writing::Body(encoder) = &mut exchange.writing else { return };
         if exchange.output.is_empty() {
@@ -72,16 +82,16 @@ impl ServerConnection {
         }
         exchange.writing = Writing::Done;
         exchange.served = true;
-        self.refuse_body(now);
-        self.settle(now.at);
+        self.let_body_go();
     }
 
     /// The answer in one call.
     pub fn respond_whole(&mut self, now: Now, response: Response<Piece>) {
         let (parts, body) = response.into_parts();
-        self.respond(now, Response::from_parts(parts, BodySize::Known(body.len() as u64)));
-        self.send(now, body);
-        self.finish(now, None);
+        self.begin(now, Response::from_parts(parts, BodySize::Known(body.len() as u64)));
+        self.push(now, body);
+        self.end(now, None);
+        self.settle(now.at);
     }
 
     /// The handler has failed: 500 if its answer has not begun, otherwise the answer is cut.

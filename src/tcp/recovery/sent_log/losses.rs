@@ -116,11 +116,13 @@ impl SentLog {
     /// Nothing is lost after all. What was marked is watched again, by the time at which it was sent.
     pub(in crate::tcp) fn forget_losses(&mut self) {
         self.lost = 0;
+        let mut order: Vec<Transmission> = std::iter::from_fn(|| self.order.pop_front()).collect();
         for entry in self.entries.iter_mut().filter(|entry| entry.lost) {
             entry.lost = false;
-            self.order.push_back(Transmission { at: entry.sent_at, seq: entry.seq, end: entry.end() });
+            order.push(Transmission { at: entry.sent_at, seq: entry.seq, end: entry.end() });
         }
-        self.order.make_contiguous().sort_by_key(|sent| sent.at);
+        order.sort_by_key(|sent| sent.at);
+        order.into_iter().for_each(|sent| self.order.push_back(sent));
     }
 
     /// The oldest part that is lost and not sent again.
