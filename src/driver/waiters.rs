@@ -21,7 +21,10 @@ impl Waiters {
 
     /// Ends the claim.
     pub fn remove(&self, socket: SocketId) {
-        lock(&self.table).remove(&socket);
+        let waiter = lock(&self.table).remove(&socket);
+        if let Some(waiter) = waiter {
+            waiter.subscribe(None);
+        }
     }
 
     /// The sockets that are claimed now.
@@ -103,6 +106,9 @@ pub enum Direction {
 pub trait Subscriber: Send + Sync {
     /// Something of `kinds` happened. Called without any lock; must not block.
     fn notify(&self, kinds: Readiness);
+
+    /// It is a subscriber no longer. A notification that was under way just now may still come.
+    fn ended(&self) {}
 }
 
 /// Where the threads sleep that wait for one socket.
@@ -180,8 +186,10 @@ impl Waiter {
     /// From now on `subscriber` is told of each event, beside the threads that sleep here. `None` ends that.
     pub fn subscribe(&self, subscriber: Option<Arc<dyn Subscriber>>) {
         let before = std::mem::replace(&mut *lock(&self.subscriber), subscriber);
-        // What dropping it does is not done under the lock.
-        drop(before);
+        // What this does is not done under the lock.
+        if let Some(before) = before {
+            before.ended();
+        }
     }
 
     /// As [`subscribe`](Waiter::subscribe), unless there is a subscriber already. Whether there was none.

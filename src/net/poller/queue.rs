@@ -219,16 +219,27 @@ impl Subscriber for Registration {
     fn notify(&self, kinds: Readiness) {
         self.queue.add_to(self.key, Some(self.number), kinds);
     }
+
+    fn ended(&self) {
+        self.give_up();
+    }
 }
 
-impl Drop for Registration {
-    fn drop(&mut self) {
+impl Registration {
+    /// Whoever is just telling of something holds it, too: dropping it is not enough.
+    fn give_up(&self) {
         let mut state = self.queue.lock();
         if state.entries.get(&self.key).is_some_and(|entry| entry.number == self.number) {
             state.entries.remove(&self.key);
             state.ready.retain(|ready| *ready != Ready::Source(self.key));
             self.queue.update_bell(&state);
         }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.give_up();
     }
 }
 
@@ -249,5 +260,25 @@ fn filter(kinds: Readiness, interest: Interest) -> Readiness {
         connected: false,
         closed: kinds.closed,
         failed: kinds.failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_ended_is_not_heard_though_it_is_being_told_of_something() {
+        let queue = Arc::new(Queue::new().unwrap());
+        let waiter = Arc::new(Waiter::default());
+        let registration = Registration::new(&queue, &waiter, Token(1), Interest::WRITABLE).unwrap();
+        let registration = Arc::new(registration);
+        let with_the_loop = Arc::clone(&registration);
+        assert!(waiter.try_subscribe(registration));
+        waiter.subscribe(None);
+        with_the_loop.notify(Readiness { writable: true, ..Readiness::default() });
+        let mut events = Events::with_capacity(4);
+        queue.take(&mut events, Some(Duration::ZERO));
+        assert!(events.is_empty());
     }
 }
