@@ -1,6 +1,6 @@
 //! What a stack is told when it begins, and a listener when it is made.
 
-use super::Cidr;
+use super::{Cidr, Steering};
 use crate::tcp::{self, SocketOptions};
 
 /// Configuration of a stack.
@@ -20,6 +20,8 @@ pub struct Config {
     pub max_memory: usize,
     /// Most entries in TIME-WAIT; at the bound the oldest goes.
     pub max_time_wait: usize,
+    /// Which packets are this stack's, if several have these addresses; `None`: all are.
+    pub steering: Option<Steering>,
 }
 
 impl Config {
@@ -33,6 +35,21 @@ impl Config {
             max_sockets: 4_000_000,
             max_memory: usize::MAX,
             max_time_wait: 262_144,
+            steering: None,
+        }
+    }
+
+    /// What one of several stacks that together are to keep to this is told: its place, and its share of each limit. The
+    /// shares are equal, as [`Steering`] spreads connections evenly.
+    #[must_use]
+    pub fn share(&self, steering: Steering) -> Config {
+        let count = steering.count();
+        Config {
+            max_sockets: self.max_sockets.div_ceil(count),
+            max_memory: self.max_memory.div_ceil(count),
+            max_time_wait: self.max_time_wait.div_ceil(count),
+            steering: Some(steering),
+            ..self.clone()
         }
     }
 }
@@ -83,6 +100,16 @@ impl Seed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_shares_of_a_limit_add_up_to_it() {
+        let config =
+            Config { max_sockets: 10, max_memory: usize::MAX, max_time_wait: 9, ..Config::new(Vec::new()) };
+        let share = config.share(Steering::new([0; 16], 1, 3));
+        assert_eq!((share.max_sockets, share.max_time_wait), (4, 3));
+        assert!(share.max_memory > usize::MAX / 4, "as good as none is still as good as none");
+        assert_eq!(share.steering.map(|steering| (steering.place(), steering.count())), Some((1, 3)));
+    }
 
     #[test]
     fn a_seed_repeats_and_its_keys_differ() {

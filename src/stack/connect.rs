@@ -19,7 +19,8 @@ impl Stack {
     ///
     /// # Errors
     /// `InvalidInput` for a remote end that no connection can have; `NetworkUnreachable` without an address of its
-    /// family; `AddrNotAvailable` if `local` is not ours or no port is left; `AddrInUse`; `LimitReached`.
+    /// family; `AddrNotAvailable` if `local` is not ours or no port is left, or if the answers to just that one would come
+    /// to [another stack](super::Steering); `AddrInUse`; `LimitReached`.
     pub fn connect(
         &mut self,
         now: Instant,
@@ -100,6 +101,9 @@ impl Stack {
         let with_port = |port| FourTuple::new(SocketAddr::new(ip, port), remote).ok_or(Error::InvalidInput);
         if port != 0 {
             let tuple = with_port(port)?;
+            if !self.owns_flow(&tuple) {
+                return Err(Error::AddrNotAvailable);
+            }
             return match self.tuple_state(&tuple) {
                 PortState::Taken => Err(Error::AddrInUse),
                 PortState::Free | PortState::Reusable => Ok(tuple),
@@ -117,13 +121,16 @@ impl Stack {
         }
     }
 
-    /// What a port of our choice would meet. One that a listener has stays free of connections of ours, and none
-    /// connects to itself.
+    /// What a port of our choice would meet. One that a listener has stays free of connections of ours, none connects to
+    /// itself, and of several stacks with our addresses this one takes what its answers will come to.
     fn ephemeral_state(&self, local: SocketAddr, remote: SocketAddr) -> PortState {
         if local == remote || self.listeners.find(local).is_some() {
             return PortState::Taken;
         }
-        FourTuple::new(local, remote).map_or(PortState::Taken, |tuple| self.tuple_state(&tuple))
+        match FourTuple::new(local, remote) {
+            Some(tuple) if self.owns_flow(&tuple) => self.tuple_state(&tuple),
+            _ => PortState::Taken,
+        }
     }
 
     /// What a new connection of ours between these ends would meet. TIME-WAIT may be cut short when timestamps tell the

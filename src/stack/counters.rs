@@ -80,6 +80,10 @@ group! {
     unknown_protocol,
     /// Dropped: no room for control packets, such as resets, SYN-ACKs and ICMP.
     outbox_full,
+    /// Packets handed to the queue that their connection belongs to.
+    forwarded,
+    /// Dropped: packets of another queue that had no room for them.
+    forward_dropped,
 }
 
 group! {

@@ -10,7 +10,6 @@
 use siphasher::sip::SipHasher13;
 
 use super::flow::{Flow, FourTuple};
-use crate::wire::IpPair;
 
 const SMALLEST: usize = 64;
 /// Steps of a move that ride on one change. A table of C slots needs at most 1.8 C steps and, at one and a half times the
@@ -56,21 +55,7 @@ impl Demux {
 
     /// The tag of a tuple.
     pub(super) fn tag(&self, tuple: &FourTuple) -> Tag {
-        let mut bytes = [0; 36];
-        bytes[0..2].copy_from_slice(&tuple.local_port.to_be_bytes());
-        bytes[2..4].copy_from_slice(&tuple.remote_port.to_be_bytes());
-        let len = match tuple.addresses {
-            IpPair::V4 { src, dst } => {
-                bytes[4..8].copy_from_slice(&src.octets());
-                bytes[8..12].copy_from_slice(&dst.octets());
-                12
-            }
-            IpPair::V6 { src, dst } => {
-                bytes[4..20].copy_from_slice(&src.octets());
-                bytes[20..36].copy_from_slice(&dst.octets());
-                36
-            }
-        };
+        let (bytes, len) = tuple.to_bytes();
         Tag(self.hasher.hash(&bytes[..len]) as u32)
     }
 

@@ -31,6 +31,25 @@ impl FourTuple {
     pub(super) fn remote(&self) -> SocketAddr {
         SocketAddr::new(destination(&self.addresses), self.remote_port)
     }
+
+    /// Everything that tells it from others, to be hashed, and how many bytes that are.
+    pub(super) fn to_bytes(self) -> ([u8; 36], usize) {
+        let mut bytes = [0; 36];
+        bytes[0..2].copy_from_slice(&self.local_port.to_be_bytes());
+        bytes[2..4].copy_from_slice(&self.remote_port.to_be_bytes());
+        match self.addresses {
+            IpPair::V4 { src, dst } => {
+                bytes[4..8].copy_from_slice(&src.octets());
+                bytes[8..12].copy_from_slice(&dst.octets());
+                (bytes, 12)
+            }
+            IpPair::V6 { src, dst } => {
+                bytes[4..20].copy_from_slice(&src.octets());
+                bytes[20..36].copy_from_slice(&dst.octets());
+                (bytes, 36)
+            }
+        }
+    }
 }
 
 /// A [`FourTuple`] as connections keep it: IPv4 does not pay for the length of IPv6's addresses, which are in a box.

@@ -105,6 +105,20 @@ fn parse(src: IpAddr, bytes: &[u8]) -> Option<Message> {
     })
 }
 
+/// The identifier of an echo reply; `None` for any other message.
+pub(super) fn echo_reply_identifier(src: IpAddr, message: &[u8]) -> Option<u16> {
+    match parse(src, message)? {
+        Message::EchoReply(echo) => Some(echo.id),
+        _ => None,
+    }
+}
+
+/// What an error quotes; `None` for any other message.
+pub(super) fn error_quote(src: IpAddr, message: &[u8]) -> Option<&[u8]> {
+    parse(src, message)?.is_error().then_some(())?;
+    message.get(HEADER_LEN..)
+}
+
 fn v4_message(kind: &Icmpv4Type) -> Message {
     use icmpv4::DestUnreachableHeader as Unreachable;
     match kind {

@@ -19,9 +19,9 @@ const QUOTE_V6: usize = 1280 - 40 - HEADER_LEN;
 
 /// What an error quotes of one of our TCP segments or UDP datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Quoted {
-    protocol: Protocol,
-    tuple: FourTuple,
+pub(super) struct Quoted {
+    pub(super) protocol: Protocol,
+    pub(super) tuple: FourTuple,
     /// Of a segment; a datagram has none.
     seq: SeqNumber,
 }
@@ -158,7 +158,7 @@ impl Stack {
 
 /// Reads the quoted beginning of a packet of ours. It is cut off, and routers have changed it on the way, so neither
 /// lengths nor checksums mean anything; our packets have neither options nor extension headers.
-fn quoted_packet(quote: &[u8]) -> Option<Quoted> {
+pub(super) fn quoted_packet(quote: &[u8]) -> Option<Quoted> {
     let (src, dst, protocol, transport) = match quote.first()? >> 4 {
         4 => {
             let ip = Ipv4HeaderSlice::from_slice(quote).ok()?;
@@ -179,9 +179,12 @@ fn quoted_packet(quote: &[u8]) -> Option<Quoted> {
     Some(Quoted { protocol, tuple, seq: SeqNumber(u32::from_be_bytes([s0, s1, s2, s3])) })
 }
 
-/// How often we send ICMP errors (RFC 1812 4.3.2.8, RFC 4443 2.4 f): a hundred a second, fifty at once.
+/// How often we send ICMP errors (RFC 1812 4.3.2.8, RFC 4443 2.4 f): a hundred a second, fifty at once; all stacks with our
+/// addresses together.
 #[derive(Debug)]
 pub(super) struct RateLimit {
+    /// How many stacks share it.
+    stacks: u32,
     /// Credit earned but not spent, as a time.
     credit: Duration,
     updated: Instant,
@@ -192,8 +195,8 @@ impl RateLimit {
     const MOST: Duration = Duration::from_millis(500);
 
     /// A limit with all of its credit.
-    pub(super) const fn new(now: Instant) -> RateLimit {
-        RateLimit { credit: RateLimit::MOST, updated: now }
+    pub(super) const fn new(stacks: u32, now: Instant) -> RateLimit {
+        RateLimit { stacks, credit: RateLimit::MOST, updated: now }
     }
 
     /// Whether an error may be sent, and pays for it. The price varies, so that whoever counts our errors does not
@@ -201,10 +204,10 @@ impl RateLimit {
     fn allows(&mut self, now: Instant, rng: &mut Rng) -> bool {
         self.credit = (self.credit + (now - self.updated)).min(RateLimit::MOST);
         self.updated = now;
-        if self.credit < RateLimit::COST {
+        if self.credit < RateLimit::COST * self.stacks {
             return false;
         }
-        let price = Duration::from_micros(rng.u64(5_000..=15_000));
+        let price = Duration::from_micros(rng.u64(5_000..=15_000)) * self.stacks;
         self.credit = self.credit.saturating_sub(price);
         true
     }
@@ -216,7 +219,7 @@ mod tests {
 
     #[test]
     fn errors_are_limited_and_the_limit_recovers() {
-        let mut limit = RateLimit::new(Instant::ZERO);
+        let mut limit = RateLimit::new(1, Instant::ZERO);
         let mut rng = Rng::with_seed(5);
         let burst = (0..1_000).filter(|_| limit.allows(Instant::ZERO, &mut rng)).count();
         assert!((35..80).contains(&burst), "{burst} at once");
@@ -225,6 +228,17 @@ mod tests {
         let sustained =
             (1_000..11_000).filter(|&ms| limit.allows(Instant::from_millis(ms), &mut rng)).count();
         assert!((900..1_200).contains(&sustained), "{sustained} in ten seconds");
+    }
+
+    #[test]
+    fn several_stacks_have_a_share_each() {
+        let mut rng = Rng::with_seed(5);
+        let mut shares = [RateLimit::new(2, Instant::ZERO), RateLimit::new(2, Instant::ZERO)];
+        let mut sent = 0;
+        for at in (0..10_000).map(Instant::from_millis) {
+            sent += shares.iter_mut().filter_map(|share| share.allows(at, &mut rng).then_some(())).count();
+        }
+        assert!((900..1_200).contains(&sent), "{sent} in ten seconds");
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Stack {
         self.env.counters.ip.received += 1;
         let Some(ip) = self.parse_ip(packet) else { return };
         if self.is_for_us(&ip) {
-            self.deliver(Arrival { ip, meta: *meta }, packet);
+            self.dispatch(Arrival { ip, meta: *meta }, packet);
         }
     }
 
@@ -49,13 +49,16 @@ impl Stack {
         for _ in 0..self.env.loopback.len() {
             let Some((mut packet, meta)) = self.env.loopback.pop() else { return };
             self.env.counters.ip.received += 1;
-            if let Some(ip) = self.parse_ip(&packet) {
-                self.deliver(Arrival { ip, meta }, &mut packet);
+            match self.parse_ip(&packet) {
+                // Both ends of a connection to ourselves are in this stack, whoever else there is.
+                Some(ip) if ip.protocol == Protocol::TCP => self.deliver(Arrival { ip, meta }, &mut packet),
+                Some(ip) => self.dispatch(Arrival { ip, meta }, &mut packet),
+                None => {}
             }
         }
     }
 
-    fn parse_ip(&mut self, packet: &[u8]) -> Option<IpHeader> {
+    pub(super) fn parse_ip(&mut self, packet: &[u8]) -> Option<IpHeader> {
         let counters = &mut self.env.counters.ip;
         match IpHeader::parse(packet) {
             Ok(ip) => return Some(ip),
@@ -99,7 +102,7 @@ impl Stack {
         false
     }
 
-    fn deliver(&mut self, arrival: Arrival, packet: &mut Chunk) {
+    pub(super) fn deliver(&mut self, arrival: Arrival, packet: &mut Chunk) {
         if let Some(fragment) = arrival.ip.fragment {
             return self.fragment_input(&arrival, fragment, packet);
         }
@@ -130,7 +133,7 @@ impl Stack {
                 // Who vouches for a fragment's checksum vouches for no sum over all of them.
                 let meta = PacketMeta { received_at: arrival.meta.received_at, ..PacketMeta::default() };
                 if let Some(ip) = self.parse_ip(&whole) {
-                    self.deliver(Arrival { ip, meta }, &mut whole);
+                    self.dispatch(Arrival { ip, meta }, &mut whole);
                 }
             }
         }

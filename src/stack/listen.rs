@@ -17,7 +17,7 @@ impl Stack {
     /// `AddrNotAvailable` if the address is not ours, or no port is left; `AddrInUse`; `LimitReached`.
     pub fn listen(&mut self, local: SocketAddr, options: ListenOptions) -> Result<SocketId, Error> {
         self.check_socket_limit()?;
-        let local = self.check_binding(local, |stack| &stack.listeners)?;
+        let local = self.check_binding(local, |stack| &stack.listeners, |_, _| true)?;
         Ok(self.insert_listener(local, options))
     }
 
@@ -71,17 +71,21 @@ impl Stack {
         &mut self,
         local: SocketAddr,
         bindings: fn(&Stack) -> &Bindings,
+        may_have: fn(&Stack, u16) -> bool,
     ) -> Result<SocketAddr, Error> {
         if !local.ip().is_unspecified() && !self.env.addresses.is_ours(local.ip()) {
             return Err(Error::AddrNotAvailable);
         }
         if local.port() != 0 {
+            if !may_have(self, local.port()) {
+                return Err(Error::AddrNotAvailable);
+            }
             let taken = bindings(self).conflicts(local);
             return if taken { Err(Error::AddrInUse) } else { Ok(local) };
         }
         let start = self.rng.u16(..);
         let with_port = |port| SocketAddr::new(local.ip(), port);
-        let port = any_port(start, |port| !bindings(self).conflicts(with_port(port)));
+        let port = any_port(start, |port| may_have(self, port) && !bindings(self).conflicts(with_port(port)));
         port.map(with_port).ok_or(Error::AddrNotAvailable)
     }
 }

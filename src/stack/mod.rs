@@ -70,7 +70,8 @@
 //!
 //! Each file is one concern. A packet's way in: `input` (IP), `fragments`, then `tcp_input`, `handshake` and `fast_open`, `icmp`, `udp`. The
 //! way out: `output` and `link`. Tables and queues that know nothing of packets: `slab`, `demux`, `wheel`,
-//! `time_wait`, `listener`, `outbox`, `output_queue`, `event`.
+//! `time_wait`, `listener`, `outbox`, `output_queue`, `event`. Beside the way in: `steering`, for several stacks with the same
+//! addresses.
 
 mod addresses;
 mod any;
@@ -107,6 +108,7 @@ mod slab;
 mod socket;
 mod socket_api;
 mod socket_id;
+mod steering;
 mod stream;
 mod survey;
 mod tcp_input;
@@ -138,6 +140,7 @@ use output_queue::OutputQueue;
 use ports::PortAllocator;
 use slab::Slab;
 use socket::{Entry, HalfOpenEntry, SharedOptions};
+use steering::Strays;
 use time_wait::TimeWaitTable;
 use wheel::Wheel;
 
@@ -161,6 +164,7 @@ pub use counters::{Counters, IcmpCounters, IpCounters, StackCounters, UdpCounter
 pub use event::{Event, Readiness};
 pub use output::Flushed;
 pub use socket_id::SocketId;
+pub use steering::{Steering, Stray};
 pub use survey::{SocketInfo, SocketState, SurveyPlace, Transport};
 
 /// Many connections. See the [module](self) for how it is driven.
@@ -195,6 +199,8 @@ pub struct Stack {
     outbox: Outbox,
 
     fragments: Fragments,
+    /// Packets for other stacks with our addresses.
+    strays: Strays,
     isn: IsnGenerator,
     fast_opens: FastOpenCache,
     ports: PortAllocator,
@@ -206,6 +212,8 @@ impl Stack {
     /// A stack without sockets. `seed` makes it unpredictable to outsiders; `pool` supplies its memory.
     pub fn new(config: Config, seed: Seed, pool: Pool, now: Instant) -> Stack {
         let [isn_key, demux_key, port_key] = seed.into_keys();
+        // Stacks that share their addresses share their secrets, too, and yet shall not make the same choices.
+        let (place, stacks) = config.steering.as_ref().map_or((0, 1), |own| (own.place(), own.count()));
         Stack {
             socket_options: Arc::new(config.socket.clone()),
             sockets: Slab::default(),
@@ -228,9 +236,10 @@ impl Stack {
             fragments: Fragments::default(),
             isn: IsnGenerator::new(isn_key),
             fast_opens: FastOpenCache::default(),
-            rng: Rng::with_seed(u64::from_le_bytes(std::array::from_fn(|i| port_key[i]))),
+            strays: Strays::default(),
+            rng: Rng::with_seed(u64::from_le_bytes(std::array::from_fn(|i| port_key[i])) ^ place as u64),
             ports: PortAllocator::new(port_key),
-            icmp_limit: RateLimit::new(now),
+            icmp_limit: RateLimit::new(stacks as u32, now),
             env: Environment {
                 addresses: Addresses::new(config.addresses.clone()),
                 pool,

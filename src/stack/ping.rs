@@ -24,14 +24,15 @@ impl Stack {
     /// A socket for echo requests with this identifier, or with one of our choice.
     ///
     /// # Errors
-    /// `AddrInUse` if the identifier is taken, or all are; `LimitReached`.
+    /// `AddrInUse` if the identifier is taken, or [another stack's](super::Steering::of_port), or all are;
+    /// `LimitReached`.
     pub fn icmp_bind(&mut self, identifier: Option<u16>) -> Result<SocketId, Error> {
         self.check_socket_limit()?;
         let first = identifier.unwrap_or_else(|| self.rng.u16(..));
         let candidates = if identifier.is_some() { 1 } else { 1 << 16 };
         let identifier = (0..candidates)
             .map(|step| first.wrapping_add(step as u16))
-            .find(|candidate| !self.ping_bindings.contains_key(candidate))
+            .find(|candidate| self.owns_port(*candidate) && !self.ping_bindings.contains_key(candidate))
             .ok_or(Error::AddrInUse)?;
         let socket = Socket::Ping(Box::new(PingSocket { identifier, queue: Datagrams::default() }));
         let id = self.sockets.insert(Entry::new(socket));

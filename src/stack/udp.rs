@@ -75,10 +75,11 @@ impl Stack {
     /// Binds a UDP socket. Port 0 asks for any; the unspecified address takes what comes to any of ours of its family.
     ///
     /// # Errors
-    /// `AddrNotAvailable` if the address is not ours, or no port is left; `AddrInUse`; `LimitReached`.
+    /// `AddrNotAvailable` if the address is not ours, the port is [another stack's](super::Steering::of_port), or none is
+    /// left; `AddrInUse`; `LimitReached`.
     pub fn udp_bind(&mut self, local: SocketAddr) -> Result<SocketId, Error> {
         self.check_socket_limit()?;
-        let local = self.check_binding(local, |stack| &stack.udp_bindings)?;
+        let local = self.check_binding(local, |stack| &stack.udp_bindings, Stack::owns_port)?;
         let socket = Socket::Udp(Box::new(UdpSocket::new(local)));
         let id = self.sockets.insert(Entry::new(socket));
         self.udp_bindings.insert(local, id.index);

@@ -3,10 +3,10 @@
 use super::*;
 use crate::stack::{IpCounters, ListenOptions};
 
-const PORT: u16 = 7;
+pub(super) const PORT: u16 = 7;
 
 /// Cuts a packet into fragments of its payload between these offsets.
-fn cut(packet: &[u8], identification: u16, offsets: &[usize]) -> Vec<Vec<u8>> {
+pub(super) fn cut(packet: &[u8], identification: u16, offsets: &[usize]) -> Vec<Vec<u8>> {
     let ip = IpHeader::parse(packet).unwrap();
     let payload = &packet[ip.payload..ip.end];
     offsets
@@ -47,7 +47,7 @@ fn pattern(len: usize) -> Vec<u8> {
 }
 
 /// A datagram from the peer to us, whole.
-fn datagram((ours, theirs): (&str, &str), payload: &[u8]) -> Vec<u8> {
+pub(super) fn datagram((ours, theirs): (&str, &str), payload: &[u8]) -> Vec<u8> {
     let len = ((8 + payload.len()) as u16).to_be_bytes();
     let header = [0x13, 0x88, 0, PORT as u8, len[0], len[1], 0, 0];
     packet(theirs, ours, Protocol::UDP, &[&header[..], payload].concat(), 6)

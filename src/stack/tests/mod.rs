@@ -18,6 +18,7 @@ mod output;
 mod path_mtu;
 mod ports;
 mod resets;
+mod steering;
 mod survey;
 mod time_wait;
 mod udp;
