@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pcap_file::pcapng::PcapNgWriter;
 use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
@@ -35,6 +36,13 @@ enum Direction {
 /// An error of writing, such as a full disk, ends the capture with one line in the log. The traffic is not disturbed.
 pub struct Capture<W, S: Write> {
     wire: W,
+    recorder: Arc<Mutex<Recorder<S>>>,
+    captured: u64,
+    missed: u64,
+}
+
+/// Where it is written, by one wire or by several, and when.
+struct Recorder<S: Write> {
     /// `None` once writing has failed.
     writer: Option<PcapNgWriter<BufWriter<S>>>,
     /// What the file is called in the log.
@@ -43,8 +51,6 @@ pub struct Capture<W, S: Write> {
     epoch: Duration,
     /// When what the buffer holds is to be in the file.
     due: Option<Instant>,
-    captured: u64,
-    missed: u64,
 }
 
 impl<W: WireDevice, S: Write> Capture<W, S> {
@@ -74,15 +80,32 @@ impl<W: WireDevice, S: Write> Capture<W, S> {
         let mut writer = PcapNgWriter::with_section_header(sink, section).map_err(into_io)?;
         writer.write_pcapng_block(description).map_err(into_io)?;
         writer.get_mut().flush()?;
-        let label = label.to_owned();
-        Ok(Capture { wire, writer: Some(writer), label, epoch, due: None, captured: 0, missed: 0 })
+        let recorder = Recorder { writer: Some(writer), label: label.to_owned(), epoch, due: None };
+        Ok(Capture { wire, recorder: Arc::new(Mutex::new(recorder)), captured: 0, missed: 0 })
+    }
+
+    /// The capture of another queue of the same interface into the same file.
+    pub fn beside(&self, wire: W) -> Self {
+        Capture { wire, recorder: Arc::clone(&self.recorder), captured: 0, missed: 0 }
     }
 
     fn record(&mut self, at: Instant, packet: &[u8], direction: Direction) {
-        let Some(writer) = &mut self.writer else {
-            self.missed += 1;
-            return;
-        };
+        let written = self.recorder().record(at, packet, direction);
+        *(if written { &mut self.captured } else { &mut self.missed }) += 1;
+    }
+}
+
+impl<W, S: Write> Capture<W, S> {
+    /// Packets are written whole under this lock, which only the queues of one capture have in common.
+    fn recorder(&self) -> MutexGuard<'_, Recorder<S>> {
+        self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: Write> Recorder<S> {
+    /// Writes a packet down; `false`: it could not be.
+    fn record(&mut self, at: Instant, packet: &[u8], direction: Direction) -> bool {
+        let Some(writer) = &mut self.writer else { return false };
         let block = EnhancedPacketBlock {
             interface_id: 0,
             timestamp: self.epoch + Duration::from_nanos(at.as_nanos()),
@@ -92,20 +115,25 @@ impl<W: WireDevice, S: Write> Capture<W, S> {
         };
         match writer.write_pcapng_block(block) {
             Ok(_) => {
-                self.captured += 1;
                 self.due.get_or_insert(at + LATENESS);
+                true
             }
-            Err(error) => self.give_up(&into_io(error)),
+            Err(error) => {
+                self.give_up(&into_io(error));
+                false
+            }
         }
     }
-}
 
-impl<W, S: Write> Capture<W, S> {
-    /// Empties the buffer into the file.
-    fn write_out(&mut self) {
+    /// Empties the buffer into the file; `false`: that failed.
+    fn write_out(&mut self) -> bool {
         self.due = None;
-        if let Some(Err(error)) = self.writer.as_mut().map(|writer| writer.get_mut().flush()) {
-            self.give_up(&error);
+        match self.writer.as_mut().map(|writer| writer.get_mut().flush()) {
+            Some(Err(error)) => {
+                self.give_up(&error);
+                false
+            }
+            _ => true,
         }
     }
 
@@ -115,7 +143,6 @@ impl<W, S: Write> Capture<W, S> {
             _ => "choose another file with --pcap",
         };
         log::error!("{}: the capture ends here, the traffic goes on: {error}: {advice}", self.label);
-        self.missed += 1;
         self.writer = None;
         self.due = None;
     }
@@ -124,7 +151,7 @@ impl<W, S: Write> Capture<W, S> {
 impl<W, S: Write> Drop for Capture<W, S> {
     /// Writes what is left; the buffer would do so, too, but keep an error to itself.
     fn drop(&mut self) {
-        self.write_out();
+        self.recorder().write_out();
     }
 }
 
@@ -148,9 +175,12 @@ impl<W: WireDevice, S: Write + Send> WireDevice for Capture<W, S> {
     }
 
     fn flush(&mut self, now: Instant) {
-        if self.due.is_some_and(|due| due <= now) {
-            self.write_out();
-        }
+        let failed = {
+            let mut recorder = self.recorder();
+            recorder.due.is_some_and(|due| due <= now) && !recorder.write_out()
+        };
+        // One packet at least.
+        self.missed += u64::from(failed);
         self.wire.flush(now);
     }
 
@@ -159,7 +189,8 @@ impl<W: WireDevice, S: Write + Send> WireDevice for Capture<W, S> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.due.into_iter().chain(self.wire.deadline()).min()
+        let due = self.recorder().due;
+        due.into_iter().chain(self.wire.deadline()).min()
     }
 
     fn counters(&self, visit: &mut CounterVisitor<'_>) {
@@ -294,7 +325,7 @@ mod tests {
             near.flush(now + LATENESS);
         }
         assert_eq!(far.waiting(), 10);
-        assert!(near.writer.is_none());
+        assert!(near.recorder().writer.is_none());
         assert_eq!(near.deadline(), None);
         let mut seen = Vec::new();
         near.counters(&mut |name, _, value| seen.push((name, value)));
@@ -313,6 +344,28 @@ mod tests {
             flushes + 1,
             "only an explicit flush reports errors"
         );
+    }
+
+    #[test]
+    fn several_queues_write_whole_packets_into_one_file() {
+        let (mut first, _far, disk) = capture(100_000);
+        let (near, _other) = PairEnd::pair(1_500);
+        let mut second = first.beside(near);
+        std::thread::scope(|scope| {
+            for (queue, byte) in [(&mut first, 1), (&mut second, 2)] {
+                scope.spawn(move || {
+                    for at in 0..200 {
+                        queue.transmit(Instant::from_millis(at), &[byte; 100]);
+                        queue.flush(Instant::from_millis(at));
+                    }
+                });
+            }
+        });
+        drop(first);
+        drop(second);
+        let packets = packets(&disk.bytes());
+        let of = |byte| packets.iter().filter(|(_, _, bytes)| bytes[..] == [byte; 100]).count();
+        assert_eq!((of(1), of(2)), (200, 200));
     }
 
     #[test]

@@ -34,6 +34,13 @@ pub enum DeviceError {
         /// What the system says.
         source: io::Error,
     },
+    /// The interface cannot have several queues, or the kernel knows of none.
+    NoQueues {
+        /// The interface.
+        interface: String,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The kernel would not take this as a name.
     BadName {
         /// The name.
@@ -105,6 +112,17 @@ impl DeviceError {
             _ => DeviceError::from_open(interface, source),
         }
     }
+
+    /// The same for one of several queues.
+    pub(super) fn from_open_queue(interface: &str, source: io::Error) -> Self {
+        use nix::errno::Errno;
+        match source.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOTTY | Errno::ENOSYS | Errno::E2BIG) => {
+                DeviceError::NoQueues { interface: interface.to_owned(), source }
+            }
+            _ => DeviceError::from_open(interface, source),
+        }
+    }
 }
 
 impl fmt::Display for DeviceError {
@@ -160,6 +178,11 @@ impl fmt::Display for DeviceError {
             DeviceError::NoOffload { interface, source } => {
                 write!(f, "{interface}: no super-packets through it here: {source}: choose --offload auto or off")
             }
+            DeviceError::NoQueues { interface, source } => write!(
+                f,
+                "{interface}: cannot have so many queues: {source}: leave --queues out; an interface that exists has to be \
+                 made with 'ip tuntap add dev {interface} mode tun multi_queue'"
+            ),
             DeviceError::Open { interface, source } => {
                 write!(f, "{interface}: cannot be opened as a TUN interface: {source}")
             }
@@ -173,6 +196,7 @@ impl std::error::Error for DeviceError {
             DeviceError::Namespace { source, .. }
             | DeviceError::Configure { source, .. }
             | DeviceError::NoOffload { source, .. }
+            | DeviceError::NoQueues { source, .. }
             | DeviceError::Open { source, .. } => Some(source),
             _ => None,
         }
@@ -218,6 +242,18 @@ mod tests {
         assert!(matches!(opened(Errno::EBUSY), DeviceError::Busy { .. }));
         assert!(matches!(opened(Errno::EPERM), DeviceError::NotPermitted { .. }));
         assert!(matches!(opened(Errno::ENOENT), DeviceError::NoDeviceNode));
+    }
+
+    #[test]
+    fn an_interface_without_several_queues_is_told_from_other_failures() {
+        let opened = |errno| DeviceError::from_open_queue("lw7", io::Error::from_raw_os_error(errno as i32));
+        for errno in [Errno::EINVAL, Errno::E2BIG] {
+            let words = opened(errno).to_string();
+            assert!(words.contains("leave --queues out"), "{words}");
+            assert!(words.contains("ip tuntap add dev lw7 mode tun multi_queue"), "{words}");
+        }
+        assert!(matches!(opened(Errno::EBUSY), DeviceError::Busy { .. }));
+        assert!(matches!(opened(Errno::EPERM), DeviceError::NotPermitted { .. }));
     }
 
     #[test]

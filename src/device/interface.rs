@@ -133,6 +133,12 @@ pub trait TunDevice: Sized {
     /// See [`DeviceError`].
     fn attach(interface: &str) -> Result<File, DeviceError>;
 
+    /// The same for one of several queues: each call adds one.
+    ///
+    /// # Errors
+    /// See [`DeviceError`].
+    fn attach_queue(interface: &str) -> Result<File, DeviceError>;
+
     /// The device over a descriptor that `attach` gave.
     fn over(file: File, name: String, mtu: usize) -> Self;
 }
@@ -153,9 +159,20 @@ impl<D: TunDevice> OpenTun<D> {
     /// # Errors
     /// See [`DeviceError`].
     pub fn open(name: &TunName) -> Result<Self, DeviceError> {
+        OpenTun::open_queues(name, 1)
+    }
+
+    /// The same with so many queues, at least one: a device for each comes of it
+    /// ([`configure_queues`](OpenTun::configure_queues)), for a stack over each. The kernel
+    /// keeps the packets of a flow on the queue on which its answers come. An interface that exists already has to be one
+    /// with several queues (`ip tuntap add … multi_queue`), that nobody has open.
+    ///
+    /// # Errors
+    /// See [`DeviceError`].
+    pub fn open_queues(name: &TunName, queues: usize) -> Result<Self, DeviceError> {
         let interface = within(name.namespace.as_deref(), || match &name.interface {
-            Some(interface) => attach::<D>(interface),
-            None => attach_first_free::<D>(),
+            Some(interface) => attach::<D>(interface, queues),
+            None => attach_first_free::<D>(queues),
         })?;
         let interface = Interface { namespace: name.namespace.clone(), ..interface };
         Ok(OpenTun { interface, device: PhantomData })
@@ -176,15 +193,26 @@ impl<D: TunDevice> OpenTun<D> {
         self.interface.existed
     }
 
-    /// Sets addresses, routes, MTU and queue length, and brings the interface up. What it already has is no error.
+    /// Sets addresses, routes, MTU and queue length, and brings the interface up. What it already has is no error. Queues
+    /// beside the first are let go.
     ///
     /// # Errors
     /// See [`DeviceError`].
     pub fn configure(self, config: &InterfaceConfig) -> Result<D, DeviceError> {
+        self.configure_queues(config).map(|mut queues| queues.swap_remove(0))
+    }
+
+    /// As [`configure`](OpenTun::configure), for all queues: a device of each.
+    ///
+    /// # Errors
+    /// See [`DeviceError`].
+    pub fn configure_queues(self, config: &InterfaceConfig) -> Result<Vec<D>, DeviceError> {
         config.check()?;
         let interface = self.interface;
-        let mtu = within(interface.namespace.as_deref(), || interface.configure(config))?;
-        Ok(D::over(interface.file, interface.name, mtu as usize))
+        let mtu = within(interface.namespace.as_deref(), || interface.configure(config))? as usize;
+        let Interface { file, others, name, .. } = interface;
+        let files = std::iter::once(file).chain(others);
+        Ok(files.map(|file| D::over(file, name.clone(), mtu)).collect())
     }
 }
 
@@ -192,6 +220,8 @@ impl<D: TunDevice> OpenTun<D> {
 #[derive(Debug)]
 struct Interface {
     file: File,
+    /// The queues beside the first.
+    others: Vec<File>,
     namespace: Option<String>,
     name: String,
     index: u32,
@@ -316,21 +346,37 @@ impl Interface {
 }
 
 /// Attaches to the interface in the namespace that we are in.
-fn attach<D: TunDevice>(name: &str) -> Result<Interface, DeviceError> {
-    let existed = if_nametoindex(name).is_ok();
-    let file = D::attach(name)?;
+fn attach<D: TunDevice>(name: &str, queues: usize) -> Result<Interface, DeviceError> {
+    let before = if_nametoindex(name);
+    let existed = before.is_ok();
+    if let (Ok(index), true) = (before, queues > 1) {
+        refuse_what_is_in_use(name, index)?;
+    }
+    let file = if queues > 1 { D::attach_queue(name) } else { D::attach(name) }?;
+    let others = (1..queues).map(|_| D::attach_queue(name)).collect::<Result<_, _>>()?;
     let index = if_nametoindex(name)
         .map_err(|errno| DeviceError::Open { interface: name.to_owned(), source: errno.into() })?;
-    Ok(Interface { file, namespace: None, name: name.to_owned(), index, existed })
+    Ok(Interface { file, others, namespace: None, name: name.to_owned(), index, existed })
 }
 
-fn attach_first_free<D: TunDevice>() -> Result<Interface, DeviceError> {
+/// The kernel lets anybody add queues to an interface that has several, whoever has the others: what somebody has open
+/// would lose packets to us. It has a carrier just then.
+fn refuse_what_is_in_use(name: &str, index: u32) -> Result<(), DeviceError> {
+    let state = Netlink::open().and_then(|mut netlink| netlink.link(index));
+    match state {
+        Ok(state) if state.has_carrier => Err(DeviceError::Busy { interface: name.to_owned() }),
+        Ok(_) => Ok(()),
+        Err(source) => Err(DeviceError::Open { interface: name.to_owned(), source }),
+    }
+}
+
+fn attach_first_free<D: TunDevice>(queues: usize) -> Result<Interface, DeviceError> {
     for number in 0..=u8::MAX {
         let name = format!("lw{number}");
         if if_nametoindex(name.as_str()).is_ok() {
             continue;
         }
-        match attach::<D>(&name) {
+        match attach::<D>(&name, queues) {
             // Somebody was faster: the next one, then.
             Err(DeviceError::Busy { .. }) => {}
             result => return result,

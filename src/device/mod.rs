@@ -45,6 +45,8 @@ mod descriptor;
 mod emulator;
 #[cfg(feature = "net")]
 mod error;
+#[cfg(test)]
+mod fan;
 mod impair;
 #[cfg(feature = "net")]
 mod interface;
@@ -79,6 +81,8 @@ pub use cut::{Cut, CutError, Cutter};
 pub use emulator::LinkEmulator;
 #[cfg(feature = "net")]
 pub use error::DeviceError;
+#[cfg(test)]
+pub(crate) use fan::{Habit, fan};
 pub use impair::Impair;
 #[cfg(feature = "net")]
 pub use interface::{InterfaceConfig, OpenTun, Prefix, TunDevice, TunName};

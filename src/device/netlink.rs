@@ -24,6 +24,8 @@ use netlink_sys::{Socket, SocketAddr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LinkState {
     pub(super) is_up: bool,
+    /// Somebody is at the other end; of a TUN interface: has it open.
+    pub(super) has_carrier: bool,
     pub(super) mtu: u32,
     pub(super) queue: u32,
 }
@@ -49,11 +51,13 @@ impl Netlink {
         let Some(RouteNetlinkMessage::NewLink(link)) = answer else {
             return Err(io::ErrorKind::InvalidData.into());
         };
-        let mut state = LinkState { is_up: link.header.flags.contains(LinkFlags::Up), mtu: 0, queue: 0 };
+        let is_up = link.header.flags.contains(LinkFlags::Up);
+        let mut state = LinkState { is_up, has_carrier: false, mtu: 0, queue: 0 };
         for attribute in link.attributes {
             match attribute {
                 LinkAttribute::Mtu(mtu) => state.mtu = mtu,
                 LinkAttribute::TxQueueLen(packets) => state.queue = packets,
+                LinkAttribute::Carrier(carrier) => state.has_carrier = carrier != 0,
                 _ => {}
             }
         }

@@ -116,7 +116,13 @@ impl Drop for Offload {
 
 impl TunDevice for Offload {
     fn attach(interface: &str) -> Result<File, DeviceError> {
-        system::open_offload_tun(interface).map_err(|error| DeviceError::from_open_offload(interface, error))
+        system::open_offload_tun(interface, false)
+            .map_err(|error| DeviceError::from_open_offload(interface, error))
+    }
+
+    fn attach_queue(interface: &str) -> Result<File, DeviceError> {
+        system::open_offload_tun(interface, true)
+            .map_err(|error| DeviceError::from_open_queue(interface, error))
     }
 
     fn over(file: File, name: String, mtu: usize) -> Self {

@@ -29,6 +29,10 @@ impl TunDevice for Plain {
         system::open_tun(interface).map_err(|error| DeviceError::from_open(interface, error))
     }
 
+    fn attach_queue(interface: &str) -> Result<File, DeviceError> {
+        system::open_tun_queue(interface).map_err(|error| DeviceError::from_open_queue(interface, error))
+    }
+
     fn over(file: File, name: String, mtu: usize) -> Self {
         Plain { descriptor: Descriptor::new(file, name, mtu) }
     }

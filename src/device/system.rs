@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::libc::{IFF_VNET_HDR, TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6, c_uint};
+use nix::libc::{IFF_MULTI_QUEUE, IFF_VNET_HDR, TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6, c_int, c_uint};
 #[cfg(feature = "tokio")]
 use tokio::io::unix::AsyncFd;
 use tun_rs::DeviceBuilder;
@@ -38,11 +38,25 @@ pub(super) fn open_tun(name: &str) -> io::Result<File> {
     Ok(File::from(fd))
 }
 
+/// The same for one of several queues: the first call creates the interface, each further one adds a queue to it. EINVAL
+/// where the kernel has no such thing, and for an interface with one queue.
+pub(super) fn open_tun_queue(name: &str) -> io::Result<File> {
+    require_flags(IFF_MULTI_QUEUE)?;
+    let builder = DeviceBuilder::new().name(name).multi_queue(true);
+    let interface = builder.inherit_enable_state().build_sync()?;
+    interface.set_nonblocking(true)?;
+    // SAFETY: `into_raw_fd` gives up the ownership of the open descriptor; nobody else holds it.
+    let fd = unsafe { OwnedFd::from_raw_fd(interface.into_raw_fd()) };
+    Ok(File::from(fd))
+}
+
 /// Opens the TUN interface `name`, or creates it, for super-packets behind a virtio-net header of ten bytes, without
-/// blocking. EINVAL where the kernel has no such thing.
-pub(super) fn open_offload_tun(name: &str) -> io::Result<File> {
-    require_virtio_header()?;
-    let interface = DeviceBuilder::new().name(name).offload(true).inherit_enable_state().build_sync()?;
+/// blocking; or one of `several` queues of it. EINVAL where the kernel has no such thing, and for an interface with one
+/// queue if several are wanted.
+pub(super) fn open_offload_tun(name: &str, several: bool) -> io::Result<File> {
+    require_flags(if several { IFF_VNET_HDR | IFF_MULTI_QUEUE } else { IFF_VNET_HDR })?;
+    let builder = DeviceBuilder::new().name(name).offload(true).multi_queue(several);
+    let interface = builder.inherit_enable_state().build_sync()?;
     interface.set_nonblocking(true)?;
     // tun-rs asks for merged UDP as well, where the kernel has it, and that is nothing that we could take apart.
     // SAFETY: the descriptor is open, as `interface` owns it, and the argument is a number, not a pointer.
@@ -59,15 +73,15 @@ pub(super) fn withdraw_offloads(interface: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Fails where the driver is missing or knows no virtio-net header. tun-rs would make a missing device node itself,
-/// and the kernel ignores flags that it does not know.
-fn require_virtio_header() -> io::Result<()> {
+/// Fails where the driver is missing or does not know one of `flags`. tun-rs would make a missing device node itself, and
+/// the kernel ignores flags that it does not know.
+fn require_flags(flags: c_int) -> io::Result<()> {
     let driver = File::options().read(true).write(true).open("/dev/net/tun")?;
     let mut features: c_uint = 0;
     // SAFETY: the descriptor is open, as `driver` owns it, and the pointer is to a number of the size that the kernel
     // writes, which lives until the call returns.
     unsafe { ioctl::tun_get_features(driver.as_raw_fd(), &mut features) }?;
-    if features & IFF_VNET_HDR as c_uint == 0 {
+    if features & flags as c_uint != flags as c_uint {
         return Err(Errno::EINVAL.into());
     }
     Ok(())
