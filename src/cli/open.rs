@@ -14,8 +14,8 @@ use super::privileges::Target;
 use super::units::OrOff;
 use crate::control::{ControlSocket, Service, Sources};
 use crate::device::{
-    Capture, Cut, Device, DeviceError, Impair, Offload as OffloadDevice, OpenTun, Plain, TunDevice, TunName,
-    WireDevice,
+    Capture, Cut, Device, DeviceError, Impair, LinkConfig, Offload as OffloadDevice, OpenTun, Plain,
+    TunDevice, TunName, WireDevice,
 };
 use crate::net::{Builder, Cidr, Config, KeepAlive, Network};
 
@@ -64,15 +64,15 @@ impl OpenStack {
         check_beforehand(options, &name)?;
         let opening = Opening { options, role, target, in_our_namespace: name.namespace.is_none() };
         match open_offload(options, &name)? {
-            Ok(tun) => opening.finish(tun, "offload device with super-packets".into(), |_, device, _| {
-                Ok(Box::new(device) as Box<dyn Device>)
+            Ok(tun) => opening.finish(tun, "offload device with super-packets".into(), |_, queues, _| {
+                Ok(queues.into_iter().map(|queue| Box::new(queue) as Box<dyn Device>).collect())
             }),
             Err(reason) => {
-                let tun = OpenTun::<Plain>::open(&name).map_err(Failure::new)?;
+                let tun = OpenTun::<Plain>::open_queues(&name, queues(options)).map_err(Failure::new)?;
                 let kind = format!("plain device without super-packets ({reason})");
-                opening.finish(tun, kind, |opening, plain, interface| {
-                    let wire = wrap(plain, opening.options, interface, &opening.target)?;
-                    Ok(Box::new(Cut::new(wire).merging()))
+                opening.finish(tun, kind, |opening, queues, interface| {
+                    let wires = wrap(queues, opening.options, interface, &opening.target)?.into_iter();
+                    Ok(wires.map(|wire| Box::new(Cut::new(wire).merging()) as Box<dyn Device>).collect())
                 })
             }
         }
@@ -91,14 +91,22 @@ impl OpenStack {
         let mut sources = Sources::default();
         if let Some(socket) = control {
             let service = network.wake_sources().and_then(|wakes| Service::new(socket, &interface, wakes));
-            let service = service.map_err(failed)?;
+            let service = service.map_err(failed)?.for_all(network.shards());
             sources = service.sources();
             network.attach(Box::new(service));
         }
         let addresses: Vec<_> = plan.addresses.iter().map(ToString::to_string).collect();
         // The standard error of a client belongs to its conversation.
         let level = if role == Role::Server { log::Level::Info } else { log::Level::Debug };
-        log::log!(level, "{interface}: {kind}, stack at {}, running as {user}", addresses.join(" and "));
+        let several = match network.shards().len() {
+            1 => String::new(),
+            queues => format!(" on {queues} queues"),
+        };
+        log::log!(
+            level,
+            "{interface}: {kind}{several}, stack at {}, running as {user}",
+            addresses.join(" and ")
+        );
         Ok(RunningStack { network, interface, addresses: plan.addresses, sources })
     }
 }
@@ -112,12 +120,12 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    /// Configures an interface that is open, and puts the stack together over the device that `device` makes of it.
+    /// Configures an interface that is open, and puts the stack together over what `devices` makes of its queues.
     fn finish<D: TunDevice>(
         self,
         tun: OpenTun<D>,
         kind: String,
-        device: impl FnOnce(&Self, D, &str) -> Result<Box<dyn Device>, Failure>,
+        devices: impl FnOnce(&Self, Vec<D>, &str) -> Result<Vec<Box<dyn Device>>, Failure>,
     ) -> Result<OpenStack, Failure> {
         let (options, role) = (self.options, self.role);
         let interface = tun.name().to_owned();
@@ -127,9 +135,9 @@ impl Opening<'_> {
         if self.in_our_namespace {
             neighbours::check(&interface, &plan.hosts)?;
         }
-        let tun = tun.configure(&plan.interface_config()).map_err(Failure::new)?;
-        let device = device(&self, tun, &interface)?;
-        let builder = Network::builder(device).configure(|config| configure(config, options, role));
+        let queues = tun.configure_queues(&plan.interface_config()).map_err(Failure::new)?;
+        let builder = Network::over_queues(devices(&self, queues, &interface)?);
+        let builder = builder.configure(|config| configure(config, options, role));
         let builder = plan.addresses.iter().fold(builder, |builder, address| builder.address(*address));
         let control = control_socket::open(options.control.as_deref(), &interface, &self.target, role)?;
         Ok(OpenStack { target: self.target, builder, interface, kind, plan, role, control })
@@ -154,12 +162,16 @@ fn open_offload(
         }
         (Offload::Auto | Offload::On, None) => {}
     }
-    match OpenTun::open(name) {
+    match OpenTun::open_queues(name, queues(options)) {
         Err(DeviceError::NoOffload { source, .. }) if options.offload == Offload::Auto => {
             Ok(Err(format!("the kernel has none here: {source}")))
         }
         result => result.map(Ok).map_err(Failure::new),
     }
+}
+
+fn queues(options: &StackOptions) -> usize {
+    usize::from(options.queues)
 }
 
 /// The option, if one is given, that needs each packet to be one on the wire: one loss is one packet, and a capture
@@ -187,22 +199,29 @@ fn check_beforehand(options: &StackOptions, name: &TunName) -> Result<(), Failur
 }
 
 /// The capture stands next to the stack: it shows what the stack sent and what reached it, so that the faults of
-/// `--impair` can be seen in it.
+/// `--impair` can be seen in it. Of several queues there is one, and each has its own faults.
 fn wrap(
-    plain: Plain,
+    queues: Vec<Plain>,
     options: &StackOptions,
     interface: &str,
     target: &Target,
-) -> Result<Box<dyn WireDevice>, Failure> {
-    let wire: Box<dyn WireDevice> = match options.impair {
-        Some(faults) => Box::new(Impair::new(plain, faults)),
+) -> Result<Vec<Box<dyn WireDevice>>, Failure> {
+    let mut wires = queues.into_iter().zip(0..).map(|(plain, number)| match options.impair {
+        Some(faults) => {
+            let seed = faults.seed.wrapping_add(number);
+            Box::new(Impair::new(plain, LinkConfig { seed, ..faults })) as Box<dyn WireDevice>
+        }
         None => Box::new(plain),
-    };
-    let Some(path) = &options.pcap else { return Ok(wire) };
+    });
+    let Some(path) = &options.pcap else { return Ok(wires.collect()) };
+    let Some(first) = wires.next() else { return Ok(Vec::new()) };
     let failed = |error| capture_failure(path, &error);
     let file = target.create_file(path).map_err(failed)?;
     let label = path.display().to_string();
-    Ok(Box::new(Capture::new(wire, file, &label, interface, since_1970()).map_err(failed)?))
+    let first = Capture::new(first, file, &label, interface, since_1970()).map_err(failed)?;
+    let others: Vec<_> = wires.map(|wire| first.beside(wire)).collect();
+    let all = std::iter::once(first).chain(others);
+    Ok(all.map(|capture| Box::new(capture) as Box<dyn WireDevice>).collect())
 }
 
 fn capture_failure(path: &Path, error: &io::Error) -> Failure {

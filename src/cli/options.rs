@@ -42,6 +42,10 @@ pub(super) struct StackOptions {
     #[arg(long, value_enum, default_value_t = Offload::Auto)]
     pub(super) offload: Offload,
 
+    /// Queues of the interface: a loop and a stack for each, each with its part of the connections, for as many processors
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(super) queues: u16,
+
     /// How the stack's connections control congestion
     #[arg(long, value_enum, default_value_t = Congestion::Cubic)]
     pub(super) congestion: Congestion,
@@ -146,7 +150,7 @@ pub(super) mod tests {
     fn the_defaults_are_those_of_the_documentation() {
         let options = options(&[]).unwrap();
         assert_eq!(options.tun, None);
-        assert_eq!((options.mtu, options.offload), (1_500, Offload::Auto));
+        assert_eq!((options.mtu, options.offload, options.queues), (1_500, Offload::Auto, 1));
         assert_eq!(options.congestion, Congestion::Cubic);
         assert_eq!(options.tcp_keep_alive, None);
         assert_eq!((options.msl, options.min_rto), (Duration::from_secs(30), Duration::from_millis(200)));
@@ -176,6 +180,8 @@ pub(super) mod tests {
             (["--tun", "a b"], "no name for an interface"),
             (["--congestion", "vegas"], "cubic, newreno, bbr"),
             (["--offload", "perhaps"], "auto, on, off"),
+            (["--queues", "0"], "0 is not in 1..=256"),
+            (["--queues", "257"], "257 is not in 1..=256"),
             (["--msl", "0s"], "not a duration"),
             (["--impair", "loss=2"], "not a percentage"),
             (["--tcp-keep-alive", "15s"], "IDLE,INTERVAL,COUNT"),

@@ -161,7 +161,7 @@ impl Serve {
         let ends = ends(&stack, self.port);
         let server = self
             .server(files)
-            .start(stack.network.shared(), &ends)
+            .start_on(stack.network.shards(), &ends)
             .map_err(|error| Failure::new(format!("{error}: choose another port")))?;
         stack.sources.add(Arc::clone(server.stats()) as _);
         output::line(&ready_line(&ends, &stack.interface))?;

@@ -50,6 +50,8 @@ enum Phase {
     Asking,
     Walking {
         question: SocketQuestion,
+        /// Which of the stacks is being looked at.
+        queue: usize,
         place: SurveyPlace,
     },
     /// All of the answer is in `output`.
@@ -96,7 +98,7 @@ impl Asker {
     /// Goes on as far as it can without blocking, but over no more than one batch.
     pub(super) fn step(
         &mut self,
-        stack: &SharedStack,
+        stacks: &[SharedStack],
         greeting: &Greeting,
         sources: &Sources,
         now: Instant,
@@ -106,14 +108,14 @@ impl Asker {
         }
         if matches!(self.phase, Phase::Asking) {
             match self.read() {
-                Ok(Some(question)) => self.begin(&question, stack, greeting, sources),
+                Ok(Some(question)) => self.begin(&question, stacks, greeting, sources),
                 Ok(None) if self.input.len() > MAX_QUESTION => self.refuse("the question is too long"),
                 Ok(None) => return Progress::Waiting,
                 Err(_) => return Progress::Done,
             }
         }
         if self.output.len() - self.written < HIGH_WATER {
-            self.walk(stack, now);
+            self.walk(stacks, now);
         }
         match self.write() {
             Ok(0) => {}
@@ -146,17 +148,17 @@ impl Asker {
         Ok(None)
     }
 
-    fn begin(&mut self, question: &str, stack: &SharedStack, greeting: &Greeting, sources: &Sources) {
+    fn begin(&mut self, question: &str, stacks: &[SharedStack], greeting: &Greeting, sources: &Sources) {
         self.input = Vec::new();
         match serde_json::from_str(question) {
             Ok(Question::Sockets(question)) => {
                 self.say(&Line::Greeting(greeting.clone()));
-                self.phase = Phase::Walking { question, place: SurveyPlace::default() };
+                self.phase = Phase::Walking { question, queue: 0, place: SurveyPlace::default() };
             }
             Ok(Question::Metrics) => {
                 self.say(&Line::Greeting(greeting.clone()));
                 let mut metrics = Metrics::default();
-                stack_metrics(stack, &mut metrics);
+                stack_metrics(stacks, &mut metrics);
                 sources.all().iter().for_each(|source| source.write(&mut metrics));
                 self.say(&Line::Metrics(metrics.into_text()));
                 self.lines += 1;
@@ -167,22 +169,27 @@ impl Asker {
     }
 
     /// One batch of the table. The lock is held only for taking the snapshots.
-    fn walk(&mut self, stack: &SharedStack, now: Instant) {
-        let Phase::Walking { question, place } = &mut self.phase else { return };
+    fn walk(&mut self, stacks: &[SharedStack], now: Instant) {
+        let Phase::Walking { question, queue, place } = &mut self.phase else { return };
         let mut found = Vec::new();
-        let more = stack.with(|stack| {
+        let more = stacks[*queue].with(|stack| {
             stack.survey(place, BATCH, &mut |info| {
                 if wanted(info, question, now) {
                     found.push(info.clone());
                 }
             })
         });
-        let details = question.details;
+        let (details, of_several) = (question.details, (stacks.len() > 1).then_some(*queue as u32));
+        let is_last = !more && *queue + 1 == stacks.len();
+        if !more && !is_last {
+            (*queue, *place) = (*queue + 1, SurveyPlace::default());
+        }
         for info in &found {
-            self.say(&Line::Socket(Box::new(SocketReport::new(info, details, now))));
+            let report = SocketReport::new(info, details, now);
+            self.say(&Line::Socket(Box::new(SocketReport { queue: of_several, ..report })));
         }
         self.lines += found.len() as u64;
-        if !more {
+        if is_last {
             self.end();
         }
     }

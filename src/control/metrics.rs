@@ -2,7 +2,7 @@
 
 use std::fmt::{Arguments, Display, Write};
 
-use crate::driver::SharedStack;
+use crate::driver::{SharedStack, Stack};
 
 /// What all names begin with.
 const PREFIX: &str = "longwire";
@@ -33,7 +33,7 @@ const PREFIX: &str = "longwire";
 /// /// All of it as text, for whoever has a server for it already.
 /// fn text(network: &Network, orders: &Orders) -> String {
 ///     let mut metrics = Metrics::default();
-///     stack_metrics(network.shared(), &mut metrics);
+///     stack_metrics(network.shards(), &mut metrics);
 ///     orders.write(&mut metrics);
 ///     metrics.into_text()
 /// }
@@ -83,6 +83,20 @@ impl Metrics {
         self.line(format_args!("{PREFIX}_{name} {value}"));
     }
 
+    /// Values of one name that go up and down, told apart by the value of a label.
+    pub fn gauges<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl IntoIterator<Item = (&'a str, u64)>,
+    ) {
+        self.begin(name, "gauge", help);
+        for (which, value) in values {
+            self.line(format_args!("{PREFIX}_{name}{{{label}=\"{which}\"}} {value}"));
+        }
+    }
+
     /// The text, to be served as `text/plain; version=0.0.4`.
     pub fn into_text(self) -> String {
         self.text
@@ -98,32 +112,72 @@ impl Metrics {
     }
 }
 
-/// The counters of a stack and of its device, and what is open now.
-pub fn stack_metrics(stack: &SharedStack, metrics: &mut Metrics) {
-    let (counters, gauges) = stack.with(|stack| {
-        let gauges = [
-            ("tcp_live_connections", "TCP connections not yet finished.", stack.live_connections()),
-            (
-                "tcp_half_open_connections",
-                "Handshakes under way that peers began.",
-                stack.half_open_connections(),
-            ),
-            ("tcp_time_wait_connections", "TCP connections in TIME-WAIT.", stack.time_wait_connections()),
-            ("open_sockets", "Sockets of all kinds, listeners included.", stack.open_sockets()),
-            ("buffer_bytes", "Bytes of pooled memory in use.", stack.pool().in_use()),
-            ("memory_bytes", "The same with control blocks: what --memory limits.", stack.memory()),
-        ];
-        (*stack.counters(), gauges)
-    });
-    for (name, help, value) in counters.iter() {
+/// The counters of a network's stacks and of their devices, and what is open now: of several, which are queues of one
+/// interface, the sums, and how the queues share the work.
+pub fn stack_metrics(stacks: &[SharedStack], metrics: &mut Metrics) {
+    let (mut counters, mut gauges) = (Sums::default(), Sums::default());
+    let mut device = Sums::default();
+    for stack in stacks {
+        stack.with(|stack| {
+            stack.counters().iter().for_each(|counter| counters.add(counter));
+            let now = [
+                ("tcp_live_connections", "TCP connections not yet finished.", stack.live_connections()),
+                (
+                    "tcp_half_open_connections",
+                    "Handshakes under way that peers began.",
+                    stack.half_open_connections(),
+                ),
+                ("tcp_time_wait_connections", "TCP connections in TIME-WAIT.", stack.time_wait_connections()),
+                ("open_sockets", "Sockets of all kinds, listeners included.", stack.open_sockets()),
+                ("buffer_bytes", "Bytes of pooled memory in use.", stack.pool().in_use()),
+                ("memory_bytes", "The same with control blocks: what --memory limits.", stack.memory()),
+            ];
+            now.into_iter().for_each(|(name, help, value)| gauges.add((name, help, value as u64)));
+        });
+        stack.device_counters(&mut |name, help, value| device.add((name, help, value)));
+    }
+    for (name, help, value) in counters.list.into_iter().chain(device.list) {
         metrics.counter(name, help, value);
     }
-    let mut device = Vec::new();
-    stack.device_counters(&mut |name, help, value| device.push((name, help, value)));
-    for (name, help, value) in device {
-        metrics.counter(name, help, value);
-    }
-    for (name, help, value) in gauges {
+    for (name, help, value) in gauges.list {
         metrics.gauge(name, help, value);
+    }
+    if stacks.len() > 1 {
+        queue_metrics(stacks, metrics);
+    }
+}
+
+/// What each of several queues does.
+fn queue_metrics(stacks: &[SharedStack], metrics: &mut Metrics) {
+    let each = |value: fn(&Stack) -> u64| {
+        let values = stacks.iter().enumerate();
+        values.map(|(queue, stack)| (queue.to_string(), stack.with(|stack| value(stack)))).collect::<Vec<_>>()
+    };
+    let received = each(|stack| stack.counters().ip.received);
+    let passive_opens = each(|stack| stack.counters().tcp.passive_opens);
+    let live = each(|stack| stack.live_connections() as u64);
+    let by_queue = |values: &[(String, u64)], metrics: &mut Metrics, name: &str, help: &str| {
+        let values = values.iter().map(|(queue, value)| (queue.as_str(), *value));
+        metrics.counters(name, help, "queue", values);
+    };
+    by_queue(&received, metrics, "queue_received_packets", "Packets that the stack of each queue read.");
+    by_queue(&passive_opens, metrics, "queue_passive_opens", "Connections that each queue's stack accepted.");
+    let live = live.iter().map(|(queue, value)| (queue.as_str(), *value));
+    let help = "TCP connections of each queue's stack not yet finished.";
+    metrics.gauges("queue_live_connections", help, "queue", live);
+}
+
+/// Values of one name, added up.
+#[derive(Default)]
+struct Sums {
+    list: Vec<(&'static str, &'static str, u64)>,
+}
+
+impl Sums {
+    fn add(&mut self, (name, help, value): (&'static str, &'static str, u64)) {
+        match self.list.iter_mut().find(|(known, ..)| *known == name) {
+            Some((_, _, sum)) => *sum += value,
+            None => self.list.push((name, help, value)),
+        }
     }
 }

@@ -12,6 +12,9 @@ pub struct SocketReport {
     /// Tells it from every other one that has been and will be; half-open ones and those in TIME-WAIT have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<u64>,
+    /// Of several queues the one whose stack it is on; an id is of one queue's sockets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<u32>,
     /// `tcp`, `udp` or `icmp`.
     pub protocol: String,
     /// `ESTABLISHED`, `LISTEN` and so on; `UNCONNECTED` for datagrams without a peer.
@@ -112,6 +115,7 @@ pub struct TcpReport {
 impl SocketReport {
     pub(super) fn new(info: &SocketInfo, details: bool, now: Instant) -> SocketReport {
         SocketReport {
+            queue: None,
             id: info.id.map(SocketId::to_bits),
             protocol: protocol_name(info.transport).to_owned(),
             state: info.state.name().to_owned(),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::slice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mio::unix::SourceFd;
@@ -33,6 +34,8 @@ pub struct Service {
     wakes: WakeSources,
     greeting: Greeting,
     sources: Sources,
+    /// All stacks that it answers for, if there are others than the one in whose loop it lives.
+    stacks: Vec<SharedStack>,
     askers: Vec<Asker>,
     /// When the descriptors were last tried, and whether a turn has come since that left it at that.
     looked_at: Option<Instant>,
@@ -60,12 +63,19 @@ impl Service {
             wakes,
             greeting,
             sources: Sources::default(),
+            stacks: Vec::new(),
             askers: Vec::new(),
             looked_at: None,
             look_is_due: false,
             busy: false,
             accept_at: None,
         })
+    }
+
+    /// Has it answer for all of `stacks`, the queues of one interface, in whichever of their loops it lives.
+    #[must_use]
+    pub fn for_all(self, stacks: &[SharedStack]) -> Service {
+        Service { stacks: stacks.to_vec(), ..self }
     }
 
     /// Where further metrics can be added, also while the service runs.
@@ -130,8 +140,9 @@ impl Application for Service {
             return;
         }
         let mut busy = self.accept(now);
-        let Service { askers, greeting, sources, .. } = self;
-        askers.retain_mut(|asker| match asker.step(stack, greeting, sources, now) {
+        let Service { askers, greeting, sources, stacks, .. } = self;
+        let stacks = if stacks.is_empty() { slice::from_ref(stack) } else { stacks };
+        askers.retain_mut(|asker| match asker.step(stacks, greeting, sources, now) {
             Progress::More => {
                 busy = true;
                 true

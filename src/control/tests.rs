@@ -286,7 +286,7 @@ fn who_reads_nothing_pins_little_and_is_left_in_the_end() {
     theirs.write_all(b"{\"sockets\":{}}\n").unwrap();
     let greeting = Greeting { version: String::new(), name: String::new(), pid: 0 };
     let step = |asker: &mut Asker, now| {
-        asker.step(asked.network.shared(), &greeting, &Sources::default(), Instant::from_secs(now))
+        asker.step(asked.network.shards(), &greeting, &Sources::default(), Instant::from_secs(now))
     };
     while step(&mut asker, 1) == Progress::More {}
     assert!(asker.pinned() <= 256 * 1024, "{} bytes", asker.pinned());
@@ -308,7 +308,7 @@ fn who_asks_nothing_is_left_and_who_goes_is_let_go() {
     let asked = Asked::new();
     let greeting = Greeting { version: String::new(), name: String::new(), pid: 0 };
     let step = |asker: &mut Asker, now| {
-        asker.step(asked.network.shared(), &greeting, &Sources::default(), Instant::from_secs(now))
+        asker.step(asked.network.shards(), &greeting, &Sources::default(), Instant::from_secs(now))
     };
     let (mut silent, _theirs) = asker();
     assert_eq!(step(&mut silent, 9), Progress::Waiting);
@@ -341,4 +341,38 @@ fn an_answer_without_its_end_is_an_error() {
         assert!(error.to_string().contains(expected), "{answer}: {error}");
         server.join().unwrap();
     }
+}
+
+// --- several queues -----------------------------------------------------------------------------------------------
+
+#[test]
+fn one_service_answers_for_all_queues() {
+    let (near, far) = crate::device::fan(3, crate::device::Habit::Learning);
+    let peer = Network::builder(near).address("10.9.0.1/24".parse().unwrap()).start().unwrap();
+    let network = Network::over_queues(far).address("10.9.0.2/24".parse().unwrap()).start().unwrap();
+    let scratch = Scratch::new();
+    let socket = ControlSocket::bind(&scratch.path()).unwrap();
+    let service = Service::new(socket, "test", network.wake_sources().unwrap()).unwrap();
+    network.attach(Box::new(service.for_all(network.shards())));
+    let asked = Asked { sources: Sources::default(), network, peer, scratch };
+
+    let _listener = asked.network.listen("10.9.0.2:80").unwrap();
+    let _streams: Vec<_> = (0..40).map(|_| asked.peer.connect("10.9.0.2:80").unwrap()).collect();
+    let sockets = asked.sockets(SocketQuestion { port: Some(80), ..SocketQuestion::default() });
+    let on = |queue, state| {
+        sockets.iter().filter(|socket| socket.queue == Some(queue) && socket.state == state).count()
+    };
+    assert_eq!([0, 1, 2].map(|queue| on(queue, "LISTEN")), [1; 3]);
+    let connections = [0, 1, 2].map(|queue| on(queue, "ESTABLISHED"));
+    assert!(connections.iter().sum::<usize>() == 40 && !connections.contains(&0), "{connections:?}");
+
+    let mut answer = ask(&asked.scratch.path(), &Question::Metrics).unwrap();
+    let text = answer.find_map(|line| match line.unwrap() {
+        Line::Metrics(text) => Some(text),
+        _ => None,
+    });
+    let text = text.unwrap();
+    assert!(text.contains("\nlongwire_tcp_passive_opens_total 40\n"), "{text}");
+    let of_first = format!("longwire_queue_live_connections{{queue=\"0\"}} {}\n", connections[0]);
+    assert!(text.contains(&of_first), "{text}");
 }

@@ -39,19 +39,30 @@ impl Driver {
     /// # Errors
     /// The operating system refused a thread, a descriptor or random bytes.
     pub fn start(device: Box<dyn Device>, config: Config) -> io::Result<Driver> {
-        let poll = Poll::new()?;
-        let waker = Waker::new(poll.registry(), WAKER)?;
-        let ringer = Ringer::new(move || {
-            // An eventfd that is open takes any write; if it did not, the loop would still come at its next deadline.
-            if let Err(error) = waker.wake() {
-                log::error!("waking the loop failed: {error}");
-            }
-        });
-        let runner = Runner::new(device, config, ringer)?;
+        let (poll, ringer) = poll_with_ringer()?;
+        Driver::spawn(Runner::new(device, config, ringer)?, poll, "longwire".into())
+    }
+
+    /// Starts a stack over each of `devices`, which are queues of one interface, each on a thread of its own. They share
+    /// nothing: each has a part of the connections, and its share of the limits in `config`. Their clocks agree.
+    ///
+    /// # Errors
+    /// As for [`start`](Driver::start).
+    pub fn start_several(devices: Vec<Box<dyn Device>>, config: &Config) -> io::Result<Vec<Driver>> {
+        let loops = devices.iter().map(|_| poll_with_ringer()).collect::<io::Result<Vec<_>>>()?;
+        let (polls, ringers): (Vec<_>, Vec<_>) = loops.into_iter().unzip();
+        let runners = Runner::several(devices, config, &ringers)?;
+        let members = runners.into_iter().zip(polls).enumerate();
+        members
+            .map(|(place, (runner, poll))| Driver::spawn(runner, poll, format!("longwire-{place}")))
+            .collect()
+    }
+
+    fn spawn(runner: Runner, poll: Poll, name: String) -> io::Result<Driver> {
         let (shared, stop) = (runner.shared().clone(), runner.stop_order().clone());
         let registry = poll.registry().try_clone()?;
         let event_loop = EventLoop::new(runner, poll)?;
-        let thread = thread::Builder::new().name("longwire".into()).spawn(move || event_loop.run())?;
+        let thread = thread::Builder::new().name(name).spawn(move || event_loop.run())?;
         let thread_id = thread.thread().id();
         Ok(Driver { shared, registry, stop, thread: Mutex::new(LoopThread::Running(thread)), thread_id })
     }
@@ -76,8 +87,7 @@ impl Driver {
     /// opened it. A second call can only shorten the time. Called by an application in the loop it gives the order and
     /// returns at once, with `false`.
     pub fn stop(&self, timeout: Duration) -> bool {
-        self.stop.give(self.shared.now() + timeout);
-        self.shared.ringer().ring();
+        self.order_to_stop(timeout);
         if thread::current().id() == self.thread_id {
             return false;
         }
@@ -92,6 +102,33 @@ impl Driver {
         *thread = LoopThread::Ended { in_order };
         in_order
     }
+
+    /// As [`stop`](Driver::stop), for several at the same time: `true` if nothing had to be reset anywhere. Called by an
+    /// application in the loop of one of them it gives the orders and returns at once, with `false`.
+    pub fn stop_several(drivers: &[Driver], timeout: Duration) -> bool {
+        drivers.iter().for_each(|driver| driver.order_to_stop(timeout));
+        let from_inside = drivers.iter().any(|driver| driver.thread_id == thread::current().id());
+        // Each is waited for, whatever came of the others.
+        !from_inside && drivers.iter().filter(|driver| !driver.stop(timeout)).count() == 0
+    }
+
+    fn order_to_stop(&self, timeout: Duration) {
+        self.stop.give(self.shared.now() + timeout);
+        self.shared.ringer().ring();
+    }
+}
+
+/// What a loop waits with, and what ends its waiting.
+fn poll_with_ringer() -> io::Result<(Poll, Ringer)> {
+    let poll = Poll::new()?;
+    let waker = Waker::new(poll.registry(), WAKER)?;
+    let ringer = Ringer::new(move || {
+        // An eventfd that is open takes any write; if it did not, the loop would still come at its next deadline.
+        if let Err(error) = waker.wake() {
+            log::error!("waking the loop failed: {error}");
+        }
+    });
+    Ok((poll, ringer))
 }
 
 impl Drop for Driver {

@@ -41,6 +41,7 @@
 
 mod application;
 mod clock;
+mod crossing;
 mod event_loop;
 mod handle;
 mod residents;
@@ -73,7 +74,7 @@ pub use crate::{
     device::Device,
     stack::{
         Algorithm, Chunk, Cidr, Config, Counters, Duration, Error, Event, Instant, KeepAlive, ListenOptions,
-        PathState, Readiness, SendFlags, SocketId, SocketInfo, SocketOptions, SocketState, Stack,
+        PathState, Readiness, SendFlags, SocketId, SocketInfo, SocketOptions, SocketState, Stack, Steering,
         SurveyPlace, TcpInfo, TimerInfo, TimerKind, Transport,
     },
 };

@@ -5,9 +5,10 @@ use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use super::crossing::Crossing;
 use super::{Clock, Ringer, Shard, SharedStack, Turn};
 use crate::device::Device;
-use crate::stack::{Config, Duration, Instant, Pool, Seed, Stack};
+use crate::stack::{Config, Duration, Instant, Pool, Seed, Stack, Steering};
 
 /// How often a device without a descriptor is looked at.
 const BLIND_INTERVAL: Duration = Duration::from_millis(1);
@@ -90,8 +91,35 @@ impl Runner {
     pub fn new(device: Box<dyn Device>, config: Config, ringer: Ringer) -> io::Result<Runner> {
         let clock = Clock::start();
         let stack = Stack::new(config, random_seed()?, Pool::new(), clock.now());
-        let shard = Shard::new(stack, device, clock, ringer)?;
-        Ok(Runner { shard, stop: StopOrder::default(), ending: None })
+        Ok(Runner::of(Shard::new(stack, device, clock, ringer)?))
+    }
+
+    /// A stack over each of `devices`, which are queues of one interface; each has its share of the limits in `config`.
+    /// `ringers` end their sleeps.
+    ///
+    /// # Errors
+    /// As for [`new`](Runner::new).
+    pub(super) fn several(
+        devices: Vec<Box<dyn Device>>,
+        config: &Config,
+        ringers: &[Ringer],
+    ) -> io::Result<Vec<Runner>> {
+        let (clock, seed, key) = (Clock::start(), random_seed()?, random_bytes()?);
+        let count = devices.len();
+        let crossings = Crossing::among(ringers).into_iter();
+        let members = devices.into_iter().zip(ringers).zip(crossings).enumerate();
+        let runners = members.map(|(place, ((device, ringer), crossing))| {
+            let config = config.share(Steering::new(key, place, count));
+            let stack = Stack::new(config, seed.clone(), Pool::new(), clock.now());
+            let mut shard = Shard::new(stack, device, clock, ringer.clone())?;
+            shard.join(crossing);
+            Ok(Runner::of(shard))
+        });
+        runners.collect()
+    }
+
+    fn of(shard: Shard) -> Runner {
+        Runner { shard, stop: StopOrder::default(), ending: None }
     }
 
     /// The handle for other threads.
@@ -199,7 +227,11 @@ impl std::fmt::Debug for Runner {
 }
 
 fn random_seed() -> io::Result<Seed> {
-    let mut bytes = [0; 48];
+    Ok(Seed::from_bytes(random_bytes()?))
+}
+
+fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(Seed::from_bytes(bytes))
+    Ok(bytes)
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::MutexGuard;
 
+use super::crossing::Crossing;
 use super::residents::Residents;
 use super::shared::{AWAKE, Core, FOREVER};
 use super::{Clock, Ringer, SharedStack};
@@ -73,6 +74,8 @@ pub struct Shard {
     told_full: bool,
     /// Bytes read since the last output.
     unanswered: usize,
+    /// The way to the other shards, if there are any.
+    crossing: Option<Crossing>,
 }
 
 /// How a turn ended.
@@ -104,7 +107,13 @@ impl Shard {
             gone: false,
             told_full: false,
             unanswered: 0,
+            crossing: None,
         })
+    }
+
+    /// Makes it one of several, whose stacks have a [`Steering`](crate::stack::Steering) and the same clock.
+    pub(super) fn join(&mut self, crossing: Crossing) {
+        self.crossing = Some(crossing);
     }
 
     /// The handle for other threads.
@@ -131,6 +140,9 @@ impl Shard {
             self.turn_applications();
         }
         let output_left = self.transmit(packets_left);
+        if let Some(crossing) = &mut self.crossing {
+            crossing.ring();
+        }
         self.wake();
         let more = packets_left || output_left || !self.events.is_empty();
         Turn { more, full: self.told_full, gone: self.gone }
@@ -144,7 +156,8 @@ impl Shard {
         core.take_events(&mut self.events);
         // A thread that sent after the turn may have found the device full: nobody waits for its room yet.
         let full_is_news = core.full != self.told_full;
-        if full_is_news || !self.events.is_empty() || (core.stack.wants_transmit() && !core.full) {
+        let wants_transmit = core.stack.wants_transmit() && !core.full;
+        if full_is_news || wants_transmit || core.stack.has_strays() || !self.events.is_empty() {
             return Some(AWAKE);
         }
         let deadline = core.deadline().into_iter().chain(residents).min();
@@ -167,9 +180,11 @@ impl Shard {
 
     /// Packets, then due timers. Whether packets may be left.
     fn receive_and_time(&mut self, mut now: Instant) -> bool {
-        let Shard { shared, packet, receive_failed, gone, unanswered, .. } = self;
+        let Shard { shared, packet, receive_failed, gone, unanswered, crossing, .. } = self;
         let mut core = shared.lock_for_loop();
         core.asleep_until = AWAKE;
+        // What went astray came before what the device has now.
+        let arrivals_left = crossing.as_mut().is_some_and(|crossing| crossing.receive(now, &mut core.stack));
         let mut packets_left = true;
         let mut bytes = 0;
         for count in 1..=PACKET_BUDGET {
@@ -203,8 +218,16 @@ impl Shard {
         if core.stack.poll_timeout().is_some_and(|due| due <= now) {
             core.stack.handle_timeout(now);
         }
+        if let Some(crossing) = crossing {
+            crossing.send(&mut core.stack);
+        }
         core.take_events(&mut self.events);
-        packets_left
+        drop(core);
+        // Before the applications' turn, which may be long.
+        if let Some(crossing) = crossing {
+            crossing.ring();
+        }
+        packets_left || arrivals_left
     }
 
     /// The applications get what nobody has claimed; the rest stays for [`wake`](Shard::wake).
@@ -229,6 +252,9 @@ impl Shard {
             }
             core = self.shared.give_way(core);
             flushed = core.transmit(self.shared.now());
+        }
+        if let Some(crossing) = &mut self.crossing {
+            crossing.send(&mut core.stack);
         }
         core.take_events(&mut self.events);
         self.told_full = core.full;

@@ -168,6 +168,7 @@ impl SharedStack {
         let ring = asleep
             && (flushed == Flushed::More
                 || core.full != was_full
+                || core.stack.has_strays()
                 || core.has_deadline_before(core.asleep_until));
         if ring {
             core.asleep_until = AWAKE;

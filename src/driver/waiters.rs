@@ -19,6 +19,11 @@ impl Waiters {
         Arc::clone(lock(&self.table).entry(socket).or_default())
     }
 
+    /// Claims the events of `socket` for a waiter that has other sockets' as well.
+    pub fn register_with(&self, socket: SocketId, waiter: &Arc<Waiter>) {
+        lock(&self.table).insert(socket, Arc::clone(waiter));
+    }
+
     /// Ends the claim.
     pub fn remove(&self, socket: SocketId) {
         let waiter = lock(&self.table).remove(&socket);

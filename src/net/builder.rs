@@ -16,17 +16,18 @@ const DEFAULT_BACKLOG: usize = 128;
 /// Settings of a [`Network`] that is to start; see [`Network::builder`].
 #[must_use = "nothing runs before `start`"]
 pub struct Builder {
-    device: Box<dyn Device>,
-    config: Config,
-    backlog: usize,
-    linger: Duration,
+    /// A queue each.
+    pub(super) devices: Vec<Box<dyn Device>>,
+    pub(super) config: Config,
+    pub(super) backlog: usize,
+    pub(super) linger: Duration,
 }
 
 impl Builder {
-    pub(super) fn new(device: Box<dyn Device>) -> Self {
-        let mtu = device.mtu();
-        let config = Config { mtu, ..Config::new(Vec::new()) };
-        Builder { device, config, backlog: DEFAULT_BACKLOG, linger: DEFAULT_LINGER }
+    pub(super) fn new(devices: Vec<Box<dyn Device>>) -> Self {
+        let none = Config::new(Vec::new());
+        let mtu = devices.iter().map(Device::mtu).min().unwrap_or(none.mtu);
+        Builder { devices, config: Config { mtu, ..none }, backlog: DEFAULT_BACKLOG, linger: DEFAULT_LINGER }
     }
 
     /// Adds an address of ours, with the prefix of its network: `"10.9.0.2/24".parse()?`.
@@ -59,28 +60,38 @@ impl Builder {
         self
     }
 
-    /// Starts the stack and its thread.
+    /// Starts the stack and its thread; of several queues, those of each.
     ///
     /// # Errors
-    /// `InvalidInput` for a network without an address or with an MTU above the device's; else the operating system
+    /// `InvalidInput` for a network without a device or an address, or with an MTU above the device's; else the operating system
     /// refused a thread, a descriptor or random bytes.
     pub fn start(self) -> io::Result<Network> {
-        let (device, config, backlog, linger) = self.into_parts()?;
-        let driver = Driver::start(device, config)?;
-        Ok(Network::new(Engine::Thread(driver), backlog, linger))
+        let Builder { mut devices, config, backlog, linger } = self.checked()?;
+        let drivers = match (devices.pop(), devices.is_empty()) {
+            (Some(only), true) => vec![Driver::start(only, config)?],
+            (last, _) => {
+                devices.extend(last);
+                Driver::start_several(devices, &config)?
+            }
+        };
+        Ok(Network::new(Engine::Threads(drivers), backlog, linger))
     }
 
-    /// Device, configuration, backlog and linger time.
+    /// The same, if there can be such a network.
     ///
     /// # Errors
     /// `InvalidInput` for what no network can have.
-    pub(super) fn into_parts(self) -> io::Result<(Box<dyn Device>, Config, usize, Duration)> {
+    pub(super) fn checked(self) -> io::Result<Builder> {
+        let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        if self.devices.is_empty() {
+            return refused("a network needs a device");
+        }
         if self.config.addresses.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a network needs an address"));
+            return refused("a network needs an address");
         }
-        if self.config.mtu > self.device.mtu() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the MTU is larger than the device's"));
+        if self.devices.iter().any(|device| self.config.mtu > device.mtu()) {
+            return refused("the MTU is larger than the device's");
         }
-        Ok((self.device, self.config, self.backlog, self.linger))
+        Ok(self)
     }
 }

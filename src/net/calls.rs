@@ -48,7 +48,7 @@ macro_rules! common_calls {
             /// `InvalidInput` for any other number; `NetworkDown` once the network is shut down.
             pub fn set_ttl(&self, ttl: u32) -> std::io::Result<()> {
                 let ttl = u8::try_from(ttl).map_err(|_| std::io::ErrorKind::InvalidInput)?;
-                self.socket.call(|stack, id| stack.set_hop_limit(id, ttl))
+                self.socket.call_all(|stack, id| stack.set_hop_limit(id, ttl))
             }
 
             /// The error that came up since one was last reported, by this or any other call.

@@ -1,4 +1,4 @@
-//! Who drives a network's stack.
+//! Who drives a network's stacks.
 
 use std::io;
 use std::time::Duration;
@@ -8,35 +8,36 @@ use super::tokio::Task;
 use crate::driver::{Driver, SharedStack, WakeSources};
 
 pub(super) enum Engine {
-    /// A thread of its own.
-    Thread(Driver),
+    /// A thread for each queue, of which there is at least one.
+    Threads(Vec<Driver>),
     /// A task of the user's runtime.
     #[cfg(feature = "tokio")]
     Task(Task),
 }
 
 impl Engine {
-    pub(super) fn shared(&self) -> &SharedStack {
+    /// The stacks, a queue each.
+    pub(super) fn shards(&self) -> Vec<SharedStack> {
         match self {
-            Engine::Thread(driver) => driver.shared(),
+            Engine::Threads(drivers) => drivers.iter().map(|driver| driver.shared().clone()).collect(),
             #[cfg(feature = "tokio")]
-            Engine::Task(task) => task.shared(),
+            Engine::Task(task) => vec![task.shared().clone()],
         }
     }
 
-    /// What wakes its loop, if that is ours.
+    /// What wakes the loop of the first, if that is ours.
     pub(super) fn wake_sources(&self) -> io::Result<WakeSources> {
         match self {
-            Engine::Thread(driver) => driver.wake_sources(),
+            Engine::Threads(drivers) => drivers[0].wake_sources(),
             #[cfg(feature = "tokio")]
             Engine::Task(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
-    /// Stops it: a thread is waited for, a task is only told. Whether it has stopped, and nothing had to be reset.
+    /// Stops them: a thread is waited for, a task is only told. Whether it has stopped, and nothing had to be reset.
     pub(super) fn stop(&self, timeout: Duration) -> bool {
         match self {
-            Engine::Thread(driver) => driver.stop(timeout),
+            Engine::Threads(drivers) => Driver::stop_several(drivers, timeout),
             #[cfg(feature = "tokio")]
             Engine::Task(task) => task.stop(timeout),
         }

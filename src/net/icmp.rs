@@ -33,8 +33,9 @@ pub struct IcmpSocket {
 impl IcmpSocket {
     pub(super) fn on(network: &Network) -> io::Result<IcmpSocket> {
         network.check_open()?;
-        let id = network.shared().with(|stack| stack.icmp_bind(None))?;
-        Ok(IcmpSocket { socket: Socket::new(network, id)? })
+        let shard = network.any_shard();
+        let id = shard.with(|stack| stack.icmp_bind(None))?;
+        Ok(IcmpSocket { socket: Socket::new(network, shard, id)? })
     }
 
     /// Sends an echo request.

@@ -2,14 +2,14 @@
 
 use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr, ToSocketAddrs};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::engine::Engine;
 use super::exit;
 use super::{Builder, IcmpSocket, TcpListener, TcpStream, UdpSocket};
-use crate::driver::{Application, Device, SharedStack, WakeSources};
+use crate::driver::{Application, Device, SharedStack, Stack, WakeSources};
 use crate::stack::Error;
 
 /// A running stack. Cloning it gives another handle on the same one; every socket holds one, too.
@@ -67,6 +67,10 @@ impl WeakNetwork {
 
 struct Inner {
     engine: Engine,
+    /// One for each queue, and so at least one.
+    shards: Vec<SharedStack>,
+    /// Which of them the next socket goes to that may be on any.
+    turn: AtomicUsize,
     backlog: usize,
     linger: Duration,
     /// `shutdown` has been called: no new sockets.
@@ -76,11 +80,31 @@ struct Inner {
 impl Network {
     /// Begins a network over `device`.
     pub fn builder(device: impl Device + 'static) -> Builder {
-        Builder::new(Box::new(device))
+        Builder::new(vec![Box::new(device)])
+    }
+
+    /// Begins a network over several queues of one interface. Each gets a stack and a thread of its own, and about as many of
+    /// the connections as every other one; sockets are of all of them, and so are limits.
+    ///
+    /// ```no_run
+    /// use longwire::device::{InterfaceConfig, Offload, OpenTun};
+    /// use longwire::net::Network;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let interface = OpenTun::<Offload>::open_queues(&"lw0".parse()?, 4)?;
+    /// let queues = interface.configure_queues(&InterfaceConfig::default())?;
+    /// let network = Network::over_queues(queues).address("10.9.0.2/24".parse()?).start()?;
+    /// assert_eq!(network.shards().len(), 4);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn over_queues(queues: Vec<impl Device + 'static>) -> Builder {
+        Builder::new(queues.into_iter().map(|queue| Box::new(queue) as Box<dyn Device>).collect())
     }
 
     pub(super) fn new(engine: Engine, backlog: usize, linger: Duration) -> Self {
-        let inner = Inner { engine, backlog, linger, closing: AtomicBool::new(false) };
+        let (shards, turn, closing) = (engine.shards(), AtomicUsize::new(0), AtomicBool::new(false));
+        let inner = Inner { engine, shards, turn, backlog, linger, closing };
         let network = Network { inner: Arc::new(inner) };
         exit::watch(&network);
         network
@@ -93,7 +117,7 @@ impl Network {
     /// Closes every socket, whoever holds it, as the end of a process does: what was written still goes out.
     pub(super) fn close_sockets(&self) {
         self.inner.closing.store(true, Ordering::Release);
-        close_sockets(self.shared());
+        self.shards().iter().for_each(close_sockets);
     }
 
     /// Lingers as dropping the last handle does, and stops.
@@ -238,7 +262,7 @@ impl Network {
         self.icmp()?.ping(to, 1, timeout)
     }
 
-    /// Lets an event-driven application live in this stack's loop.
+    /// Lets an event-driven application live in this stack's loop; of several, in that of the first.
     pub fn attach(&self, application: Box<dyn Application>) {
         self.shared().attach(application);
     }
@@ -252,9 +276,37 @@ impl Network {
         self.inner.engine.wake_sources()
     }
 
-    /// The stack itself, for calls that no socket has.
+    /// The stack itself, for calls that no socket has; of several, the first.
     pub fn shared(&self) -> &SharedStack {
-        self.inner.engine.shared()
+        &self.inner.shards[0]
+    }
+
+    /// The stacks: one, or one for each [queue](Network::over_queues).
+    pub fn shards(&self) -> &[SharedStack] {
+        &self.inner.shards
+    }
+
+    /// The stack for a socket that may be on any: each has its turn.
+    pub(super) fn any_shard(&self) -> &SharedStack {
+        &self.shards()[self.next_turn()]
+    }
+
+    /// The place of the stack whose turn it is, if it makes no difference.
+    pub(super) fn next_turn(&self) -> usize {
+        match self.shards().len() {
+            1 => 0,
+            count => self.inner.turn.fetch_add(1, Ordering::Relaxed) % count,
+        }
+    }
+
+    /// The stack that datagrams to a UDP port come to; any for port 0, which is yet to be chosen.
+    pub(super) fn shard_of_port(&self, port: u16) -> &SharedStack {
+        let owner = |stack: &mut Stack| stack.steering().map(|steering| steering.of_port(port));
+        match self.shards() {
+            [only] => only,
+            _ if port == 0 => self.any_shard(),
+            shards => &shards[shards[0].with(owner).unwrap_or(0)],
+        }
     }
 
     /// Ends everything in order: no new connections, and of the open ones our direction is closed behind what was
@@ -282,17 +334,18 @@ impl Network {
     /// No new sockets, and the open ones close our direction.
     fn begin_to_close(&self) {
         self.inner.closing.store(true, Ordering::Release);
-        let shared = self.shared();
-        for socket in shared.waiters().sockets() {
-            let now = shared.now();
-            shared.with(|stack| {
-                // Only a connection has a direction to close; one that has ended keeps what it received.
-                if stack.shutdown(socket, Shutdown::Write) == Err(Error::InvalidInput) {
-                    let _ = stack.close(now, socket);
-                }
-            });
+        for shared in self.shards() {
+            for socket in shared.waiters().sockets() {
+                let now = shared.now();
+                shared.with(|stack| {
+                    // Only a connection has a direction to close; one that has ended keeps what it received.
+                    if stack.shutdown(socket, Shutdown::Write) == Err(Error::InvalidInput) {
+                        let _ = stack.close(now, socket);
+                    }
+                });
+            }
+            shared.waiters().wake_all();
         }
-        shared.waiters().wake_all();
     }
 
     #[cfg(feature = "tokio")]

@@ -25,8 +25,33 @@ pub(super) struct Socket {
     /// The error that ended the connection has been reported.
     error_taken: AtomicBool,
     linger: Linger,
+    /// The stack that it is on.
+    shared: SharedStack,
+    /// What a listener has on the other stacks of its network.
+    parts: Option<Box<[Part]>>,
     // The last field: the network may end with it, after the socket has been closed.
     network: Network,
+}
+
+/// A socket on another stack that belongs to the first, and has its events and its options. Closed when it is dropped.
+pub(super) struct Part {
+    shared: SharedStack,
+    id: SocketId,
+}
+
+impl Part {
+    pub(super) fn new(shared: &SharedStack, id: SocketId) -> Part {
+        Part { shared: shared.clone(), id }
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.shared.waiters().remove(self.id);
+        let now = self.shared.now();
+        // Stale after the network's end.
+        let _ = self.shared.with(|stack| stack.close(now, self.id));
+    }
 }
 
 impl Socket {
@@ -35,26 +60,48 @@ impl Socket {
     /// # Errors
     /// `NetworkDown`, and the socket is closed: the network has begun to shut down since it was opened, and may have
     /// closed all that it knew of before it knew of this one.
-    pub(super) fn new(network: &Network, id: SocketId) -> io::Result<Self> {
+    pub(super) fn new(network: &Network, shard: &SharedStack, id: SocketId) -> io::Result<Self> {
+        let waiter = shard.waiters().register(id);
         let socket = Socket {
             id,
-            waiter: network.shared().waiters().register(id),
+            waiter,
             read_timeout: Timeout::default(),
             write_timeout: Timeout::default(),
             nonblocking: AtomicBool::new(false),
             error_taken: AtomicBool::new(false),
             linger: Linger::default(),
+            shared: shard.clone(),
+            parts: None,
             network: network.clone(),
         };
         network.check_open().map(|()| socket)
+    }
+
+    /// Takes over its parts.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub(super) fn with_parts(mut self, parts: Vec<Part>) -> io::Result<Self> {
+        parts.iter().for_each(|part| part.shared.waiters().register_with(part.id, &self.waiter));
+        if !parts.is_empty() {
+            self.parts = Some(parts.into_boxed_slice());
+        }
+        self.network.check_open().map(|()| self)
     }
 
     pub(super) fn network(&self) -> &Network {
         &self.network
     }
 
-    fn shared(&self) -> &SharedStack {
-        self.network.shared()
+    /// The stack that it is on.
+    pub(super) fn shared(&self) -> &SharedStack {
+        &self.shared
+    }
+
+    /// It and its parts.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&SharedStack, SocketId)> + Clone {
+        let parts = self.parts.iter().flat_map(|parts| parts.iter().map(|part| (&part.shared, part.id)));
+        std::iter::once((&self.shared, self.id)).chain(parts)
     }
 
     /// Where the events of this socket go.
@@ -65,7 +112,11 @@ impl Socket {
     /// What can be done with it now; everything, after the network's end, so that whoever tries finds out.
     pub(super) fn readiness(&self) -> Readiness {
         let over = Readiness { readable: true, writable: true, connected: false, closed: true, failed: true };
-        self.shared().with(|stack| stack.readiness(self.id)).unwrap_or(over)
+        let each = self.all().map(|(shared, id)| shared.with(|stack| stack.readiness(id)).unwrap_or(over));
+        each.fold(Readiness::default(), |mut all, one| {
+            all |= one;
+            all
+        })
     }
 
     /// A call that never blocks.
@@ -73,15 +124,34 @@ impl Socket {
         self.shared().with_socket(self.id, |stack| f(stack, self.id)).map_err(|error| self.explain(error))
     }
 
+    /// The same for it and for all of its parts: what changes its options.
+    pub(super) fn call_all(
+        &self,
+        mut f: impl FnMut(&mut Stack, SocketId) -> Result<(), Error>,
+    ) -> io::Result<()> {
+        self.all()
+            .try_for_each(|(shared, id)| shared.with_socket(id, |stack| f(stack, id)))
+            .map_err(|error| self.explain(error))
+    }
+
     /// A call that blocks as long as it gives `WouldBlock`, unless the socket is nonblocking; with the time-out of
     /// the direction, whose end is a `WouldBlock`, as it is for Unix sockets in the standard library.
     pub(super) fn blocking<T>(
         &self,
         direction: Direction,
-        attempt: impl FnMut(&mut Stack, SocketId) -> Result<T, Error>,
+        mut attempt: impl FnMut(&mut Stack, SocketId) -> Result<T, Error>,
+    ) -> io::Result<T> {
+        self.blocking_on(direction, || self.shared().with_socket(self.id, |stack| attempt(stack, self.id)))
+    }
+
+    /// The same for an attempt that is made at more than this one.
+    pub(super) fn blocking_on<T>(
+        &self,
+        direction: Direction,
+        mut attempt: impl FnMut() -> Result<T, Error>,
     ) -> io::Result<T> {
         if self.nonblocking.load(Ordering::Relaxed) {
-            return self.call(attempt);
+            return attempt().map_err(|error| self.explain(error));
         }
         self.block_until(direction, || Some(self.shared().now() + self.timeout(direction).get()?), attempt)
     }
@@ -91,9 +161,10 @@ impl Socket {
         &self,
         direction: Direction,
         timeout: Option<Duration>,
-        attempt: impl FnMut(&mut Stack, SocketId) -> Result<T, Error>,
+        mut attempt: impl FnMut(&mut Stack, SocketId) -> Result<T, Error>,
     ) -> io::Result<T> {
         let deadline = timeout.map(|timeout| self.shared().now() + timeout);
+        let attempt = || self.shared().with_socket(self.id, |stack| attempt(stack, self.id));
         self.block_until(direction, || deadline, attempt).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => io::Error::from(Error::TimedOut),
             _ => error,
@@ -105,12 +176,12 @@ impl Socket {
         &self,
         direction: Direction,
         deadline: impl Fn() -> Option<Instant>,
-        mut attempt: impl FnMut(&mut Stack, SocketId) -> Result<T, Error>,
+        mut attempt: impl FnMut() -> Result<T, Error>,
     ) -> io::Result<T> {
         let mut until = None;
         loop {
             let ticket = self.waiter.ticket(direction);
-            match self.shared().with_socket(self.id, |stack| attempt(stack, self.id)) {
+            match attempt() {
                 Err(Error::WouldBlock) => {}
                 done => return done.map_err(|error| self.explain(error)),
             }
@@ -148,8 +219,8 @@ impl Socket {
         self.call(|stack, id| stack.options(id))
     }
 
-    pub(super) fn change_options(&self, change: impl FnOnce(&mut SocketOptions)) -> io::Result<()> {
-        self.call(|stack, id| {
+    pub(super) fn change_options(&self, change: impl Fn(&mut SocketOptions)) -> io::Result<()> {
+        self.call_all(|stack, id| {
             let mut options = stack.options(id)?;
             change(&mut options);
             stack.set_options(id, options)

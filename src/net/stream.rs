@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::calls::{common_calls, tcp_option_calls, timeout_calls};
 use super::socket::{Socket, refuse_zero};
 use super::{Chunk, Network, SendFlags, TcpInfo};
-use crate::driver::{Direction, Stack};
+use crate::driver::{Direction, SharedStack, Stack};
 use crate::stack::{Error, SocketId};
 
 /// A TCP connection: [`std::net::TcpStream`], on a [`Network`].
@@ -22,17 +22,17 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    pub(super) fn from_id(network: &Network, id: SocketId) -> io::Result<Self> {
-        Ok(TcpStream { socket: Arc::new(Socket::new(network, id)?) })
+    pub(super) fn from_id(network: &Network, shard: &SharedStack, id: SocketId) -> io::Result<Self> {
+        Ok(TcpStream { socket: Arc::new(Socket::new(network, shard, id)?) })
     }
 
     /// Begins a connection; nothing waits for its handshake.
     pub(super) fn start(network: &Network, remote: SocketAddr) -> io::Result<TcpStream> {
         network.check_open()?;
-        let shared = network.shared();
-        let now = shared.now();
-        let id = shared.with(|stack| stack.connect(now, remote, None, None))?;
-        TcpStream::from_id(network, id)
+        let shard = network.any_shard();
+        let now = shard.now();
+        let id = shard.with(|stack| stack.connect(now, remote, None, None))?;
+        TcpStream::from_id(network, shard, id)
     }
 
     /// As [`open`](TcpStream::open), with the first data: says how much of it was taken.
@@ -42,10 +42,10 @@ impl TcpStream {
         data: &[u8],
     ) -> io::Result<(TcpStream, usize)> {
         network.check_open()?;
-        let shared = network.shared();
-        let now = shared.now();
-        let (id, count) = shared.with(|stack| stack.connect_with_data(now, remote, None, None, data))?;
-        let stream = TcpStream::from_id(network, id)?;
+        let shard = network.any_shard();
+        let now = shard.now();
+        let (id, count) = shard.with(|stack| stack.connect_with_data(now, remote, None, None, data))?;
+        let stream = TcpStream::from_id(network, shard, id)?;
         stream.socket.blocking_for(Direction::Write, None, opened)?;
         Ok((stream, count))
     }

@@ -35,8 +35,9 @@ pub struct UdpSocket {
 impl UdpSocket {
     pub(super) fn on(network: &Network, address: SocketAddr) -> io::Result<UdpSocket> {
         network.check_open()?;
-        let id = network.shared().with(|stack| stack.udp_bind(address))?;
-        Ok(UdpSocket { socket: Arc::new(Socket::new(network, id)?) })
+        let shard = network.shard_of_port(address.port());
+        let id = shard.with(|stack| stack.udp_bind(address))?;
+        Ok(UdpSocket { socket: Arc::new(Socket::new(network, shard, id)?) })
     }
 
     /// Sends one datagram to the first address of `to`. Returns its length.

@@ -41,6 +41,18 @@ pub struct Config {
 }
 
 impl Config {
+    /// What one of `count` loops is told that share a server: its part of each limit on connections. The rate of requests is
+    /// counted for all of them together.
+    pub(super) fn share(&self, count: usize) -> Config {
+        Config {
+            max_connections: self.max_connections.div_ceil(count),
+            max_per_client: self.max_per_client.div_ceil(count),
+            backlog: self.backlog.div_ceil(count),
+            fast_open: self.fast_open.div_ceil(count),
+            ..self.clone()
+        }
+    }
+
     /// The share of [`max_connections`](Self::max_connections) above which the longest idle make room.
     pub(super) fn crowded_above(&self) -> usize {
         self.max_connections - self.max_connections / 10
@@ -93,6 +105,21 @@ impl Default for Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn several_loops_share_the_limits_on_connections_and_not_the_rate() {
+        let config = Config {
+            max_connections: 1_000,
+            max_per_client: 5,
+            backlog: 100,
+            fast_open: 1,
+            ..Config::default()
+        };
+        let share = Config { request_rate: NonZeroU32::new(8), ..config }.share(2);
+        assert_eq!((share.max_connections, share.max_per_client), (500, 3));
+        assert_eq!((share.backlog, share.fast_open), (50, 1));
+        assert_eq!(share.request_rate.map(NonZeroU32::get), Some(8));
+    }
 
     #[test]
     fn the_reserve_is_above_the_maximum_if_there_is_room_above_it() {

@@ -16,14 +16,20 @@ use crate::http::{Handler, Service};
 
 /// What all connections of a server are answered with.
 pub(super) struct Reception {
-    service: Box<dyn Service>,
-    throttle: Option<Throttle>,
+    service: Arc<dyn Service>,
+    throttle: Option<Arc<Throttle>>,
     stats: Arc<Stats>,
 }
 
 impl Reception {
-    pub(super) fn new(service: Box<dyn Service>, config: &Config, stats: Arc<Stats>) -> Self {
-        Reception { service, throttle: config.request_rate.map(Throttle::new), stats }
+    pub(super) fn new(service: Arc<dyn Service>, config: &Config, stats: Arc<Stats>) -> Self {
+        Reception { service, throttle: config.request_rate.map(Throttle::new).map(Arc::new), stats }
+    }
+
+    /// Another one for the same requests, in another loop, which counts for itself. How many a client sends is counted
+    /// for both together: of a client's few connections all may be in one.
+    pub(super) fn beside(&self, stats: Arc<Stats>) -> Self {
+        Reception { service: Arc::clone(&self.service), throttle: self.throttle.clone(), stats }
     }
 
     /// For the requests of a connection after its first `requests`; `peer` is asked once for each.

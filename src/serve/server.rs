@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::slice;
 use std::sync::Arc;
 
 use super::builtin::Builtins;
 use super::engine::{Engine, Parts};
-use super::handle::Control;
+use super::reception::Reception;
 use super::services::{Kind, Services};
 use super::{Config, Files, ServerHandle, Stats};
-use crate::driver::{Error, ListenOptions, SharedStack, SocketId, Stack};
+use crate::driver::{Error, ListenOptions, SharedStack, SocketId, Stack, Steering};
 use crate::http::Router;
 
 /// A server that is to start. See the [module](super).
@@ -70,37 +71,51 @@ impl Server {
     /// # Errors
     /// An address cannot be listened on; then nothing has started.
     pub fn start(self, stack: &SharedStack, addresses: &[SocketAddr]) -> Result<ServerHandle, StartError> {
-        let stats = Arc::new(Stats::default());
-        let control = Arc::new(Control::default());
+        self.start_on(slice::from_ref(stack), addresses)
+    }
+
+    /// The same in the loops of several stacks, which are queues of one interface
+    /// ([`Network::shards`](crate::net::Network::shards)): each serves its part of the connections, and has its part of
+    /// what is allowed.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn start_on(
+        self,
+        stacks: &[SharedStack],
+        addresses: &[SocketAddr],
+    ) -> Result<ServerHandle, StartError> {
+        let config = self.config.share(stacks.len().max(1));
+        let mut opened = Vec::new();
+        for stack in stacks {
+            opened.push(Opened::all(stack, &config, addresses, &self.services)?);
+        }
+        let stats = Stats::of_loops(stacks.len());
+        let ringers = stacks.iter().map(|stack| stack.ringer().clone());
+        let (handle, controls) = ServerHandle::new(ringers, Arc::clone(&stats[0]));
+        let first = self.reception(stacks, &stats[0]);
+        for (((stack, opened), control), stats) in stacks.iter().zip(opened).zip(controls).zip(stats) {
+            let reception = first.beside(Arc::clone(&stats));
+            let (listeners, services) = opened.keep();
+            let parts = Parts { config: config.clone(), reception, listeners, services, control, stats };
+            stack.attach(Box::new(Engine::new(parts, stack)));
+        }
+        Ok(handle)
+    }
+
+    /// Everything that it answers.
+    fn reception(self, stacks: &[SharedStack], stats: &Arc<Stats>) -> Reception {
         let mut router = Router::new().body_limit(self.config.body_limit);
         if let Some(prefix) = &self.builtin {
-            router = Builtins::new(prefix, stack, &stats).add_to(router);
+            router = Builtins::new(prefix, stacks, stats).add_to(router);
         }
         for add in self.routes {
             router = add(router);
         }
-        if let Some(files) = self.files {
+        if let (Some(files), Some(stack)) = (self.files, stacks.first()) {
             router = files.add_to(router, *stack.clock());
         }
-        let mut opened = Opened::new(stack, &self.config);
-        let listeners = opened.listeners(addresses)?;
-        let mut services = Services::new();
-        for (kind, port) in self.services {
-            let places: Vec<_> =
-                addresses.iter().map(|address| SocketAddr::new(address.ip(), port)).collect();
-            for listener in opened.listeners(&places)? {
-                services.add_listener(listener, kind);
-            }
-            if kind == Kind::Echo {
-                opened.datagrams(&places)?.into_iter().for_each(|socket| services.add_datagrams(socket));
-            }
-        }
-        opened.keep();
-        let handle = ServerHandle::new(Arc::clone(&control), stack.ringer().clone(), Arc::clone(&stats));
-        let service = Box::new(router);
-        let parts = Parts { config: self.config, service, listeners, services, control, stats };
-        stack.attach(Box::new(Engine::new(parts, stack)));
-        Ok(handle)
+        Reception::new(Arc::new(router), &self.config, Arc::clone(stats))
     }
 }
 
@@ -109,26 +124,51 @@ struct Opened<'a> {
     stack: &'a SharedStack,
     options: ListenOptions,
     sockets: Vec<SocketId>,
+    listeners: Vec<SocketId>,
+    services: Services,
 }
 
 impl<'a> Opened<'a> {
-    fn new(stack: &'a SharedStack, config: &Config) -> Self {
+    /// All that a server has on one stack.
+    fn all(
+        stack: &'a SharedStack,
+        config: &Config,
+        addresses: &[SocketAddr],
+        services: &[(Kind, u16)],
+    ) -> Result<Self, StartError> {
         let options = ListenOptions {
             backlog: config.backlog,
             socket: Some(config.socket.clone()),
             max_connections: Some(config.most_with_reserve()),
             fast_open: config.fast_open,
         };
-        Opened { stack, options, sockets: Vec::new() }
+        let (sockets, listeners) = (Vec::new(), Vec::new());
+        let mut opened = Opened { stack, options, sockets, listeners, services: Services::new() };
+        opened.listeners = opened.listen(addresses)?;
+        for &(kind, port) in services {
+            let places: Vec<_> =
+                addresses.iter().map(|address| SocketAddr::new(address.ip(), port)).collect();
+            for listener in opened.listen(&places)? {
+                opened.services.add_listener(listener, kind);
+            }
+            if kind == Kind::Echo && opened.gets_datagrams_to(port) {
+                for socket in opened.open(&places, Stack::udp_bind)? {
+                    opened.services.add_datagrams(socket);
+                }
+            }
+        }
+        Ok(opened)
     }
 
-    fn listeners(&mut self, addresses: &[SocketAddr]) -> Result<Vec<SocketId>, StartError> {
+    /// Whether it is this one of several stacks that datagrams to the port come to.
+    fn gets_datagrams_to(&self, port: u16) -> bool {
+        let is_its = |steering: &Steering| steering.of_port(port) == steering.place();
+        self.stack.with(|stack| stack.steering().is_none_or(is_its))
+    }
+
+    fn listen(&mut self, addresses: &[SocketAddr]) -> Result<Vec<SocketId>, StartError> {
         let options = self.options.clone();
         self.open(addresses, |stack, address| stack.listen(address, options.clone()))
-    }
-
-    fn datagrams(&mut self, addresses: &[SocketAddr]) -> Result<Vec<SocketId>, StartError> {
-        self.open(addresses, Stack::udp_bind)
     }
 
     fn open(
@@ -144,9 +184,10 @@ impl<'a> Opened<'a> {
         Ok(self.sockets[first..].to_vec())
     }
 
-    /// The server has them now.
-    fn keep(mut self) {
+    /// The server has them now: the listeners, and the services.
+    fn keep(mut self) -> (Vec<SocketId>, Services) {
         self.sockets.clear();
+        (std::mem::take(&mut self.listeners), std::mem::take(&mut self.services))
     }
 }
 

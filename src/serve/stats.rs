@@ -1,5 +1,6 @@
 //! What a server counts.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::control::{MetricSource, Metrics};
@@ -17,36 +18,58 @@ pub struct Stats {
     reasons: [AtomicU64; Reason::ALL.len()],
     connections: AtomicUsize,
     idle: AtomicUsize,
+    /// Those of the server's other loops, which count for themselves: what is read here is the sum.
+    others: Vec<Arc<Stats>>,
 }
 
 impl Stats {
+    /// Of a server in several loops: for each of them its own, of which the first shows the sum of all.
+    pub(super) fn of_loops(count: usize) -> Vec<Arc<Stats>> {
+        let others: Vec<_> = (1..count).map(|_| Arc::new(Stats::default())).collect();
+        let first = Arc::new(Stats { others: others.clone(), ..Stats::default() });
+        std::iter::once(first).chain(others).collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Stats> {
+        std::iter::once(self).chain(self.others.iter().map(|other| &**other))
+    }
+
     /// How often `reason` limited, refused or ended a connection.
     pub fn count(&self, reason: Reason) -> u64 {
-        self.reasons[reason as usize].load(Ordering::Relaxed)
+        self.all().map(|stats| stats.reasons[reason as usize].load(Ordering::Relaxed)).sum()
     }
 
     /// Connections that are open now.
     pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
+        self.all().map(|stats| stats.connections.load(Ordering::Relaxed)).sum()
     }
 
     /// Those of them on which nothing is under way.
     pub fn idle(&self) -> usize {
-        self.idle.load(Ordering::Relaxed)
+        self.all().map(|stats| stats.idle.load(Ordering::Relaxed)).sum()
     }
 
     /// All counters but the reasons, as (name, help, value).
     pub fn counters(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
-        let Stats { accepted, refused, requests, throttled, received, sent, .. } = self;
+        let sum = |counter: fn(&Stats) -> &AtomicU64| -> u64 {
+            self.all().map(|stats| counter(stats).load(Ordering::Relaxed)).sum()
+        };
         [
-            ("connections", "Connections accepted.", accepted),
-            ("refused", "Connections reset at once: not even a 503 could be afforded.", refused),
-            ("requests", "Requests whose head was read.", requests),
-            ("throttled", "Requests answered 429: their client had sent too many.", throttled),
-            ("received_bytes", "Bytes read from clients.", received),
-            ("sent_bytes", "Bytes written to clients.", sent),
+            ("connections", "Connections accepted.", sum(|stats| &stats.accepted)),
+            (
+                "refused",
+                "Connections reset at once: not even a 503 could be afforded.",
+                sum(|stats| &stats.refused),
+            ),
+            ("requests", "Requests whose head was read.", sum(|stats| &stats.requests)),
+            (
+                "throttled",
+                "Requests answered 429: their client had sent too many.",
+                sum(|stats| &stats.throttled),
+            ),
+            ("received_bytes", "Bytes read from clients.", sum(|stats| &stats.received)),
+            ("sent_bytes", "Bytes written to clients.", sum(|stats| &stats.sent)),
         ]
-        .map(|(name, help, value)| (name, help, value.load(Ordering::Relaxed)))
         .into_iter()
     }
 

@@ -15,8 +15,8 @@ pub(super) struct Sample {
     at: Instant,
     /// Metrics without labels, by name.
     metrics: HashMap<String, u64>,
-    /// Connections by id.
-    sockets: HashMap<u64, SocketReport>,
+    /// Connections by queue and id.
+    sockets: HashMap<(Option<u32>, u64), SocketReport>,
 }
 
 /// What happened between two samples.
@@ -52,7 +52,7 @@ impl Sample {
 
     pub(super) fn take_socket(&mut self, socket: SocketReport) {
         if let Some(id) = socket.id {
-            self.sockets.insert(id, socket);
+            self.sockets.insert((socket.queue, id), socket);
         }
     }
 
@@ -72,7 +72,9 @@ impl Frame {
                 Row { received: rate(received, elapsed), sent: rate(sent, elapsed), socket: socket.clone() }
             })
             .collect();
-        rows.sort_by_key(|row| (std::cmp::Reverse(row.received.saturating_add(row.sent)), row.socket.id));
+        rows.sort_by_key(|row| {
+            (std::cmp::Reverse(row.received.saturating_add(row.sent)), (row.socket.queue, row.socket.id))
+        });
         Frame { heading: heading(before, now, elapsed), rows }
     }
 

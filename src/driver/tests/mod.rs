@@ -1,6 +1,7 @@
 //! Shards turned by hand, and on their own threads.
 
 mod applications;
+mod queues;
 mod running;
 mod turns;
 

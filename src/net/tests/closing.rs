@@ -87,7 +87,7 @@ fn a_socket_that_is_opened_in_the_middle_of_a_shutdown_is_closed() {
     let shared = server.shared();
     let id =
         shared.with(|stack| stack.udp_bind((SERVER, 9).to_socket_addrs().unwrap().next().unwrap())).unwrap();
-    assert_eq!(Socket::new(&server, id).unwrap_err().kind(), ErrorKind::NetworkDown);
+    assert_eq!(Socket::new(&server, server.shared(), id).unwrap_err().kind(), ErrorKind::NetworkDown);
     assert_eq!(shared.with(|stack| stack.local_addr(id)), Err(Error::StaleSocket));
     drop((stream, accepted));
     assert!(join(&stopping));

@@ -2,6 +2,7 @@
 
 mod closing;
 mod datagrams;
+mod queues;
 mod readiness;
 mod stream;
 mod transfer;

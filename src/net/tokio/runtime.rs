@@ -96,12 +96,16 @@ impl Builder {
     /// ```
     ///
     /// # Errors
-    /// As for [`start`](Builder::start).
+    /// As for [`start`](Builder::start); `InvalidInput` for several queues.
     ///
     /// # Panics
     /// Outside of a runtime with its I/O and time drivers.
     pub fn spawn(self) -> io::Result<Network> {
-        let (device, config, backlog, linger) = self.into_parts()?;
+        let Builder { mut devices, config, backlog, linger } = self.checked()?;
+        let (Some(device), true) = (devices.pop(), devices.is_empty()) else {
+            let why = "several queues are for threads of their own: start it instead";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        };
         let bell = Arc::new(Notify::new());
         let ringer = Ringer::new({
             let bell = Arc::clone(&bell);

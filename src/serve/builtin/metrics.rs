@@ -8,10 +8,10 @@ use crate::driver::SharedStack;
 use crate::http::Piece;
 use crate::serve::Stats;
 
-/// The counters of the stack, of its device and of the server, and what is open now.
-pub(super) fn answer(stack: &SharedStack, stats: &Stats) -> Response<Piece> {
+/// The counters of the stacks, of their devices and of the server, and what is open now.
+pub(super) fn answer(stacks: &[SharedStack], stats: &Stats) -> Response<Piece> {
     let mut metrics = Metrics::default();
-    stack_metrics(stack, &mut metrics);
+    stack_metrics(stacks, &mut metrics);
     stats.write(&mut metrics);
     let mut response = Response::new(Piece::Owned(metrics.into_text().into_bytes()));
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

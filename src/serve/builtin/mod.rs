@@ -22,26 +22,26 @@ use crate::http::{Piece, Router};
 /// The built-in routes, behind a prefix.
 pub(super) struct Builtins {
     prefix: String,
-    stack: SharedStack,
+    stacks: Vec<SharedStack>,
     stats: Arc<Stats>,
 }
 
 impl Builtins {
-    pub(super) fn new(prefix: &str, stack: &SharedStack, stats: &Arc<Stats>) -> Self {
+    pub(super) fn new(prefix: &str, stacks: &[SharedStack], stats: &Arc<Stats>) -> Self {
         let prefix = prefix.trim_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("/{prefix}") };
-        Builtins { prefix, stack: stack.clone(), stats: Arc::clone(stats) }
+        Builtins { prefix, stacks: stacks.to_vec(), stats: Arc::clone(stats) }
     }
 
     pub(super) fn add_to(self, router: Router) -> Router {
-        let Builtins { prefix, stack, stats } = self;
+        let Builtins { prefix, stacks, stats } = self;
         let at = |path: &str| format!("{prefix}{path}");
         let bytes = at("/bytes/");
         let base = prefix.clone();
         router
             .get(&at("/"), move |request| welcome::page(&base, &request))
             .get(&at("/healthz"), |_| text(b"ok\n".as_slice()))
-            .get(&at("/metrics"), move |_| metrics::answer(&stack, &stats))
+            .get(&at("/metrics"), move |_| metrics::answer(&stacks, &stats))
             .stream(Method::POST, &at("/echo"), |_| Echo::default())
             .stream(Method::POST, &at("/sha256"), |_| Digest::default())
             .stream(Method::GET, &at("/bytes/*"), move |_| {

@@ -252,7 +252,7 @@ mod tests {
         let stack = network.shared();
         let (config, stats) = (Config::default(), Arc::new(Stats::default()));
         let http = Arc::new(config.http.clone());
-        let reception = Reception::new(Box::new(Router::default()), &config, Arc::clone(&stats));
+        let reception = Reception::new(Arc::new(Router::default()), &config, Arc::clone(&stats));
         let wakes = Wakes::new(stack.ringer().clone());
         let env = Environment { config, http: Arc::clone(&http), reception, wakes, stats };
         let moment = |now: Instant| Clock::default().now(now - Instant::ZERO, 784_111_777);

@@ -17,7 +17,7 @@ use super::reception::Reception;
 use super::services::Services;
 use super::{Config, Ended, Stats};
 use crate::driver::{Application, Event, Instant, SharedStack, SocketId};
-use crate::http::{Clock, Now, ServerConfig, Service};
+use crate::http::{Clock, Now, ServerConfig};
 
 pub(super) use self::access_log::AccessLog;
 
@@ -27,7 +27,7 @@ const ACCEPTS: usize = 256;
 /// What an engine is made of.
 pub(super) struct Parts {
     pub(super) config: Config,
-    pub(super) service: Box<dyn Service>,
+    pub(super) reception: Reception,
     pub(super) listeners: Vec<SocketId>,
     pub(super) services: Services,
     pub(super) control: Arc<Control>,
@@ -76,10 +76,9 @@ pub(super) struct Engine {
 
 impl Engine {
     pub(super) fn new(parts: Parts, stack: &SharedStack) -> Self {
-        let Parts { config, service, listeners, services, control, stats } = parts;
+        let Parts { config, reception, listeners, services, control, stats } = parts;
         let http = Arc::new(config.http.clone());
         let wakes = Wakes::new(stack.ringer().clone());
-        let reception = Reception::new(service, &config, Arc::clone(&stats));
         Engine {
             env: Environment { config, http, reception, wakes, stats },
             listeners,

@@ -25,6 +25,7 @@ pub(super) enum Kind {
 }
 
 /// The services of one server.
+#[derive(Default)]
 pub(super) struct Services {
     listeners: Vec<(SocketId, Kind)>,
     /// A listener may have connections.
@@ -39,14 +40,7 @@ pub(super) struct Services {
 
 impl Services {
     pub(super) fn new() -> Self {
-        Services {
-            listeners: Vec::new(),
-            accepting: false,
-            streams: HashMap::new(),
-            ready: VecDeque::new(),
-            datagrams: Datagrams::default(),
-            limit: None,
-        }
+        Services::default()
     }
 
     pub(super) fn add_listener(&mut self, listener: SocketId, kind: Kind) {

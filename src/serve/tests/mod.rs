@@ -4,6 +4,7 @@ mod basics;
 mod files;
 mod life;
 mod limits;
+mod queues;
 mod requests;
 mod services;
 mod threads;

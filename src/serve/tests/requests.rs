@@ -21,7 +21,7 @@ const STEPS: [usize; 4] = [1, 7, 1000, usize::MAX];
 fn every_request_of_the_table_gets_what_it_is_due() {
     let (device, _other) = device::pair(1_500);
     let network = Network::builder(device).address("10.9.0.2/24".parse().unwrap()).start().unwrap();
-    let builtins = Builtins::new("", network.shared(), &Arc::new(Stats::default()));
+    let builtins = Builtins::new("", network.shards(), &Arc::new(Stats::default()));
     let router = builtins.add_to(Router::new());
     let mut wrong = Vec::new();
     for row in rows() {

@@ -70,7 +70,7 @@ impl Server {
     /// A server whose requests are answered by what `service` finds.
     pub fn new(config: Config, service: impl Service + 'static) -> Self {
         let stats = Arc::new(Stats::default());
-        let reception = Reception::new(Box::new(service), &config, Arc::clone(&stats));
+        let reception = Reception::new(Arc::new(service), &config, Arc::clone(&stats));
         let http = Arc::new(config.http.clone());
         let house = Arc::new(House { http, reception, stats: Arc::clone(&stats) });
         Server { config, house, crowd: Crowd::new(Arc::clone(&stats)), stats }
