@@ -4,6 +4,7 @@ use super::congestion::Ack;
 use super::connection::{Arrival, Connection};
 use super::input::{DROP, NEXT, Step};
 use super::loss::reported_duplicate;
+use super::news::News;
 use super::recovery::rack::Evidence;
 use super::recovery::sent_log::{Acked, Sent};
 use super::spurious::Delivered;
@@ -314,7 +315,7 @@ impl Connection {
     pub(super) fn note_room(&mut self) {
         if self.write_blocked && self.has_worthwhile_room() {
             self.write_blocked = false;
-            self.active.events.writable = true;
+            self.news.add(News::WRITABLE);
         }
     }
 
@@ -327,7 +328,7 @@ impl Connection {
             State::FinWait1 => {
                 self.state = State::FinWait2;
                 // Whoever lingers until all is delivered hears of it.
-                self.active.events.writable = true;
+                self.news.add(News::WRITABLE);
                 self.limit_fin_wait_2(cx);
             }
             State::Closing => self.enter_time_wait(),

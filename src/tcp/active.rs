@@ -7,7 +7,6 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::Events;
 use super::fast_open::FastOpen;
 use super::path_mtu::PathLimit;
 use super::reassembly::Reassembly;
@@ -81,7 +80,6 @@ pub(super) struct Activity {
     pub(super) incoming: Option<Incoming>,
     /// What to do with the next segment of data, or with the SYN.
     pub(super) due: Due,
-    pub(super) events: Events,
 
     /// When a segment of ours was last sent that takes sequence space.
     pub(super) sent_at: Instant,
@@ -119,7 +117,6 @@ impl Activity {
         outgoing: None,
         incoming: None,
         due: Due::NOTHING,
-        events: Events::NONE,
         sent_at: Instant::ZERO,
         last_progress: Instant::ZERO,
         retries: 0,
@@ -146,10 +143,7 @@ impl Activity {
 
     /// Whether the application has, or what comes next.
     pub(super) fn is_awaited(&self) -> bool {
-        self.incoming.is_some()
-            || self.path_limit.is_some()
-            || self.fast_open.is_some()
-            || self.events != Events::NONE
+        self.incoming.is_some() || self.path_limit.is_some() || self.fast_open.is_some()
     }
 }
 

@@ -7,6 +7,7 @@ use super::congestion::Controller;
 use super::ecn::EcnState;
 use super::half_open::timestamp_value;
 use super::moment::{Hour, Moment};
+use super::news::News;
 use super::recovery::rack::Reordering;
 use super::right_sizing::RightSizing;
 use super::rtt::RttEstimator;
@@ -73,6 +74,7 @@ impl Pending {
 pub struct Connection {
     pub(super) state: State,
     pub(super) pending: Pending,
+    pub(super) news: News,
     pub(super) error: Option<Error>,
 
     /// Until our SYN is acknowledged this is the ISS.
@@ -179,8 +181,7 @@ impl Connection {
 
     /// What changed for the application since the last call; nothing once it has let the connection go.
     pub fn take_events(&mut self) -> Events {
-        let events =
-            self.active.existing().map(|active| std::mem::take(&mut active.events)).unwrap_or_default();
+        let events = self.news.take();
         if self.orphan { Events::default() } else { events }
     }
 
@@ -360,12 +361,10 @@ impl Connection {
             (active.timers, active.due) = (Timers::NONE, Due::NOTHING);
             active.incoming.take_if(|_| self.orphan);
         }
-        // Where nobody is to be told, one that was quiet ends without a box.
-        if !self.orphan {
-            let events = &mut self.active.events;
-            events.failed |= error.is_some();
-            (events.closed, events.readable, events.writable) = (true, true, true);
+        if error.is_some() {
+            self.news.add(News::FAILED);
         }
+        [News::CLOSED, News::READABLE, News::WRITABLE].into_iter().for_each(|news| self.news.add(news));
     }
 
     /// Ends the connection because of something that went wrong, and counts it.

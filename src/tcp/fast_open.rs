@@ -11,6 +11,7 @@
 use super::connection::{Arrival, Connection};
 use super::ecn::EcnState;
 use super::input::{NEXT, Step};
+use super::news::News;
 use super::{Context, Error, HalfOpen, Open, SegmentMeta, State, reset_for};
 use crate::buffer::Chunk;
 use crate::wire::{FastOpenCookie, SeqNumber, TcpFlags, TcpHeader, TcpOptions};
@@ -113,7 +114,7 @@ impl Connection {
         connection.active.fast_open = Some(Box::new(FastOpen::Passive { irs: half.irs, grant }));
         connection.fast_opened = !payload.is_empty();
         connection.active.due.syn = true;
-        connection.active.events.writable = true;
+        connection.news.add(News::WRITABLE);
         let seq = header.seq + 1;
         let fin = header.has(TcpFlags::FIN);
         let arrival = &mut Arrival { header, meta, seq, payload, fin, reported: None };
@@ -266,7 +267,7 @@ impl Connection {
         self.active.retries = 0;
         self.active.due.syn = false;
         self.active.last_progress = cx.now;
-        self.active.events.connected = true;
+        self.news.add(News::CONNECTED);
         if self.in_flight() > 0 {
             self.restart_retransmit_timer(cx);
         } else {

@@ -3,6 +3,7 @@
 use super::connection::{Arrival, Connection, Pending};
 use super::half_open::WINDOW_SHIFT;
 use super::input::{DROP, NEXT, Step};
+use super::news::News;
 use super::{Context, Error, State, reset_for};
 use crate::wire::{TcpFlags, TcpHeader};
 
@@ -75,8 +76,8 @@ impl Connection {
         self.active.timers.retransmit.clear();
         // A close that came before the handshake was complete takes effect now.
         self.state = if self.fin_queued { State::FinWait1 } else { State::Established };
-        self.active.events.connected = true;
-        self.active.events.writable = true;
+        self.news.add(News::CONNECTED);
+        self.news.add(News::WRITABLE);
     }
 
     /// The window that a SYN announces: never scaled. Behind data that came with the peer's SYN it is what is left.

@@ -109,9 +109,3 @@ pub struct Events {
     /// The connection has ended, with or without an error: TIME-WAIT or CLOSED.
     pub closed: bool,
 }
-
-impl Events {
-    /// Nothing has.
-    pub(super) const NONE: Events =
-        Events { connected: false, readable: false, writable: false, failed: false, closed: false };
-}

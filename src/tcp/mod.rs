@@ -87,6 +87,7 @@ mod invariants;
 mod isn;
 mod loss;
 mod moment;
+mod news;
 mod opening;
 mod output;
 mod pacing;

@@ -5,6 +5,7 @@ use super::congestion::{Beginning, Controller, initial_window};
 use super::connection::{Connection, Pending, TIMESTAMPS_LEN};
 use super::ecn::EcnState;
 use super::moment::{Hour, Moment};
+use super::news::News;
 use super::recovery::rack::Reordering;
 use super::right_sizing::{RightSizing, RoundTrip};
 use super::rtt::RttEstimator;
@@ -56,6 +57,7 @@ impl Connection {
         Connection {
             state,
             pending: Pending::default(),
+            news: News::default(),
             error: None,
             snd_una: open.iss,
             snd_nxt: open.iss,

@@ -5,6 +5,7 @@ use super::connection::{Arrival, Connection, Pending};
 use super::input::{NEXT, Step};
 use super::loss::TICK;
 use super::moment::Moment;
+use super::news::News;
 use super::reassembly::Reassembly;
 use super::timers::Timers;
 use super::{Context, Error, State, reset_for};
@@ -72,7 +73,7 @@ impl Connection {
         let octets = self.rcv_nxt - begin;
         self.totals.bytes_received += octets;
         self.active.unacknowledged += octets;
-        self.active.events.readable = true;
+        self.news.add(News::READABLE);
         waited
     }
 
@@ -144,7 +145,7 @@ impl Connection {
         self.rcv_nxt += 1;
         self.active.unacknowledged += 1;
         self.pending.add(Pending::ACK);
-        self.active.events.readable = true;
+        self.news.add(News::READABLE);
         if let Some(incoming) = self.active.incoming.as_mut() {
             incoming.fin = None;
             // What a peer has sent from beyond its own end is no part of the stream.
@@ -167,6 +168,6 @@ impl Connection {
         self.keep_alive_at.clear();
         self.active.outgoing = None;
         self.active.undo = None;
-        self.active.events.closed = true;
+        self.news.add(News::CLOSED);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::active::Tail;
 use super::connection::{Connection, Pending};
+use super::news::News;
 use super::{Context, Error, SendFlags, SocketOptions, State, right_sizing};
 use crate::buffer::{Chunk, Pool};
 
@@ -226,7 +227,9 @@ impl Connection {
             _ => {
                 self.queue_fin();
                 // Who waits for room learns that there will be none.
-                self.active.events.writable |= std::mem::take(&mut self.write_blocked);
+                if std::mem::take(&mut self.write_blocked) {
+                    self.news.add(News::WRITABLE);
+                }
                 Ok(())
             }
         }
@@ -242,7 +245,7 @@ impl Connection {
             return Err(Error::NotConnected);
         }
         self.read_shut = true;
-        self.active.events.readable = true;
+        self.news.add(News::READABLE);
         Ok(())
     }
 

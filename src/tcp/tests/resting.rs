@@ -91,6 +91,17 @@ fn keep_alive_probes_and_their_answers_wake_nothing() {
 }
 
 #[test]
+fn a_quiet_connection_ends_without_waking() {
+    let mut rig = Rig::established();
+    rig.rest();
+    rig.connection.abort(Error::ConnectionAborted);
+    assert!(!rig.connection.active.is_awake());
+    let events = rig.connection.take_events();
+    assert!(events.closed && events.failed && events.readable && events.writable, "{events:?}");
+    assert_eq!(rig.connection.take_events(), Events::default());
+}
+
+#[test]
 fn rfc_5961_10_a_rest_lets_nobody_draw_more_challenges() {
     let interval = Duration::from_secs(10);
     let mut rig = Rig::established();
