@@ -9,6 +9,7 @@ use super::load::{self, Amount, Life, Tally};
 use super::observe::{self, Cost, Namespace, Wire};
 use super::own_metrics;
 use super::transport::{Kernel, OwnStack, Transport};
+use crate::driver::SharedStack;
 
 /// One server to be measured.
 #[derive(Clone, Debug)]
@@ -138,9 +139,13 @@ fn is_here(address: SocketAddr) -> bool {
 }
 
 impl OwnStack {
+    /// The sum over all queues.
     fn counter(&self, wanted: &str) -> Option<u64> {
-        let counters = self.network.shared().with(|stack| *stack.counters());
-        counters.iter().find(|(name, ..)| *name == wanted).map(|(.., value)| value)
+        let of = |shard: &SharedStack| {
+            let counters = shard.with(|stack| *stack.counters());
+            counters.iter().find(|(name, ..)| *name == wanted).map(|(.., value)| value)
+        };
+        self.network.shards().iter().map(of).sum()
     }
 }
 

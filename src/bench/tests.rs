@@ -179,9 +179,9 @@ fn the_observer_ends_a_load_and_so_does_time() {
 }
 
 #[test]
-fn a_stack_of_our_own_carries_the_load_too() {
-    let (here, there) = device::pair(1_500);
-    let here = Network::builder(here).address("10.9.0.1/24".parse().unwrap()).start().unwrap();
+fn a_stack_of_our_own_carries_the_load_too_and_all_of_its_queues_are_counted() {
+    let (there, here) = device::fan(2, device::Habit::Learning);
+    let here = Network::over_queues(here).address("10.9.0.1/24".parse().unwrap()).start().unwrap();
     let there = Network::builder(there).address("10.9.0.2/24".parse().unwrap()).start().unwrap();
     let listener = there.listen("10.9.0.2:80").unwrap();
     let over = Arc::new(AtomicBool::new(false));

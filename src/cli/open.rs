@@ -11,7 +11,7 @@ use super::neighbours;
 use super::options::{Offload, StackOptions};
 use super::plan::{Interface, Plan};
 use super::privileges::Target;
-use super::units::OrOff;
+use super::units::{self, OrOff};
 use crate::control::{ControlSocket, Service, Sources};
 use crate::device::{
     Capture, Cut, Device, DeviceError, Impair, LinkConfig, Offload as OffloadDevice, OpenTun, Plain,
@@ -61,6 +61,7 @@ impl OpenStack {
     pub(super) fn open(options: &StackOptions, role: Role) -> Result<OpenStack, Failure> {
         let target = Target::find(&options.user)?;
         let name = tun_name(options, role);
+        check_memory(options)?;
         check_beforehand(options, &name)?;
         let opening = Opening { options, role, target, in_our_namespace: name.namespace.is_none() };
         match open_offload(options, &name)? {
@@ -198,6 +199,19 @@ fn check_beforehand(options: &StackOptions, name: &TunName) -> Result<(), Failur
     Plan::new(options, Interface { name: interface, number, existed }).map(drop)
 }
 
+/// Each queue's stack needs room in its part of the memory.
+fn check_memory(options: &StackOptions) -> Result<(), Failure> {
+    let (queues, least) = (u64::from(options.queues), units::LEAST_MEMORY);
+    match memory(options) {
+        Some(all) if queues > 1 && all / queues < least => Err(Failure::new(format!(
+            "--queues {queues}: each has a part of --memory, {} in all, and needs {}: give more, or fewer queues",
+            units::bytes_for_people(all),
+            units::bytes_for_people(least),
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// The capture stands next to the stack: it shows what the stack sent and what reached it, so that the faults of
 /// `--impair` can be seen in it. Of several queues there is one, and each has its own faults.
 fn wrap(
@@ -245,8 +259,13 @@ fn configure(config: &mut Config, options: &StackOptions, role: Role) {
     config.tcp.msl = options.msl;
     config.tcp.min_rto = options.min_rto;
     config.max_sockets = options.max_sockets as usize;
-    config.max_memory = options.memory.or_else(half_of_ram).map_or(usize::MAX, |bytes| bytes as usize);
+    config.max_memory = memory(options).map_or(usize::MAX, |bytes| bytes as usize);
     config.socket.keep_alive = keep_alive(options, role);
+}
+
+/// What all queues together may use, if that is limited.
+fn memory(options: &StackOptions) -> Option<u64> {
+    options.memory.or_else(half_of_ram)
 }
 
 /// Half of what the machine has; `None` where the kernel does not tell.
@@ -316,6 +335,18 @@ mod tests {
         assert_eq!(config.max_memory, 64 << 20);
         configure(&mut config, &StackOptions { memory: None, ..options }, Role::Client);
         assert!(config.max_memory > 64 << 20 && config.max_memory < usize::MAX, "half of what there is");
+    }
+
+    #[test]
+    fn the_memory_is_enough_for_each_queue() {
+        let check =
+            |queues, memory| check_memory(&options(&["--queues", queues, "--memory", memory]).unwrap());
+        assert!(check("3", "48MiB").is_ok() && check("1", "16MiB").is_ok());
+        let refused = check("3", "47MiB").unwrap_err();
+        assert!(
+            refused.message().unwrap().starts_with("--queues 3: each has a part of --memory"),
+            "{refused:?}"
+        );
     }
 
     #[test]

@@ -173,7 +173,9 @@ impl Serve {
         signals.wait();
         if !signals.have_come() {
             let interface = &stack.interface;
-            return Err(Failure::new(format!("{interface}: the interface has gone: start longwire again")));
+            return Err(Failure::new(format!(
+                "{interface}: the interface has gone, or a loop has failed as the log says: start longwire again"
+            )));
         }
         let finishing = self.limits.shutdown_timeout;
         log::info!("ending: answers in flight have {finishing:?}; a second signal ends at once");

@@ -90,7 +90,7 @@ pub(super) fn count_or_off(text: &str) -> Result<OrOff<u32>, String> {
 }
 
 /// Less than this is no room for a stack: its device reads into some of it.
-const LEAST_MEMORY: u64 = 16 << 20;
+pub(super) const LEAST_MEMORY: u64 = 16 << 20;
 
 /// A number of bytes up to 4 GiB: `512`, `64KiB`, `1MiB`.
 pub(super) fn size(text: &str) -> Result<u32, String> {

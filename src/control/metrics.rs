@@ -117,6 +117,7 @@ impl Metrics {
 pub fn stack_metrics(stacks: &[SharedStack], metrics: &mut Metrics) {
     let (mut counters, mut gauges) = (Sums::default(), Sums::default());
     let mut device = Sums::default();
+    let mut queues = Vec::new();
     for stack in stacks {
         stack.with(|stack| {
             stack.counters().iter().for_each(|counter| counters.add(counter));
@@ -133,6 +134,7 @@ pub fn stack_metrics(stacks: &[SharedStack], metrics: &mut Metrics) {
                 ("memory_bytes", "The same with control blocks: what --memory limits.", stack.memory()),
             ];
             now.into_iter().for_each(|(name, help, value)| gauges.add((name, help, value as u64)));
+            queues.push(Queue::of(stack));
         });
         stack.device_counters(&mut |name, help, value| device.add((name, help, value)));
     }
@@ -142,29 +144,35 @@ pub fn stack_metrics(stacks: &[SharedStack], metrics: &mut Metrics) {
     for (name, help, value) in gauges.list {
         metrics.gauge(name, help, value);
     }
-    if stacks.len() > 1 {
-        queue_metrics(stacks, metrics);
+    if let [_, _, ..] = &queues[..] {
+        queue_metrics(&queues, metrics);
     }
 }
 
-/// What each of several queues does.
-fn queue_metrics(stacks: &[SharedStack], metrics: &mut Metrics) {
-    let each = |value: fn(&Stack) -> u64| {
-        let values = stacks.iter().enumerate();
-        values.map(|(queue, stack)| (queue.to_string(), stack.with(|stack| value(stack)))).collect::<Vec<_>>()
-    };
-    let received = each(|stack| stack.counters().ip.received);
-    let passive_opens = each(|stack| stack.counters().tcp.passive_opens);
-    let live = each(|stack| stack.live_connections() as u64);
-    let by_queue = |values: &[(String, u64)], metrics: &mut Metrics, name: &str, help: &str| {
-        let values = values.iter().map(|(queue, value)| (queue.as_str(), *value));
-        metrics.counters(name, help, "queue", values);
-    };
-    by_queue(&received, metrics, "queue_received_packets", "Packets that the stack of each queue read.");
-    by_queue(&passive_opens, metrics, "queue_passive_opens", "Connections that each queue's stack accepted.");
-    let live = live.iter().map(|(queue, value)| (queue.as_str(), *value));
+/// What one of several queues does, read together with what goes into the sums: they agree.
+struct Queue {
+    received: u64,
+    passive_opens: u64,
+    live: u64,
+}
+
+impl Queue {
+    fn of(stack: &Stack) -> Queue {
+        let counters = stack.counters();
+        let live = stack.live_connections() as u64;
+        Queue { received: counters.ip.received, passive_opens: counters.tcp.passive_opens, live }
+    }
+}
+
+fn queue_metrics(queues: &[Queue], metrics: &mut Metrics) {
+    let names: Vec<_> = (0..queues.len()).map(|number| number.to_string()).collect();
+    let each = |value: fn(&Queue) -> u64| names.iter().map(String::as_str).zip(queues.iter().map(value));
+    let help = "Packets that the stack of each queue read.";
+    metrics.counters("queue_received_packets", help, "queue", each(|queue| queue.received));
+    let help = "Connections that each queue's stack accepted.";
+    metrics.counters("queue_passive_opens", help, "queue", each(|queue| queue.passive_opens));
     let help = "TCP connections of each queue's stack not yet finished.";
-    metrics.gauges("queue_live_connections", help, "queue", live);
+    metrics.gauges("queue_live_connections", help, "queue", each(|queue| queue.live));
 }
 
 /// Values of one name, added up.

@@ -102,13 +102,15 @@ impl DeviceError {
     }
 
     /// The same for an interface that is to pass super-packets: what says that it does not comes as an error of its own,
-    /// so that another device can be tried. Not every kernel has them, nor every sandbox that imitates one.
+    /// so that another device can be tried. Not every kernel has them, nor every sandbox that imitates one. An interface that
+    /// cannot have several queues looks the same here, and the other device says so.
     pub(super) fn from_open_offload(interface: &str, source: io::Error) -> Self {
         use nix::errno::Errno;
         match source.raw_os_error().map(Errno::from_raw) {
             Some(Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOTTY | Errno::ENOSYS) => {
                 DeviceError::NoOffload { interface: interface.to_owned(), source }
             }
+            Some(Errno::E2BIG) => DeviceError::NoQueues { interface: interface.to_owned(), source },
             _ => DeviceError::from_open(interface, source),
         }
     }
@@ -147,7 +149,8 @@ impl fmt::Display for DeviceError {
             ),
             DeviceError::NotTun { interface } => write!(
                 f,
-                "{interface}: exists, but is no TUN interface with one queue: choose another name with --tun"
+                "{interface}: exists, but is no TUN interface with one queue: give --queues if it has several, or choose \
+                 another name with --tun"
             ),
             DeviceError::BadName { name } => write!(
                 f,
@@ -221,7 +224,7 @@ mod tests {
             (Errno::EACCES, "run with sudo, or once: sudo ip tuntap add dev lw7 mode tun"),
             (Errno::EPERM, "run with sudo"),
             (Errno::EBUSY, "lw7: in use by another process"),
-            (Errno::EINVAL, "lw7: exists, but is no TUN interface"),
+            (Errno::EINVAL, "lw7: exists, but is no TUN interface with one queue: give --queues if"),
             (Errno::EMFILE, "cannot be opened as a TUN interface: Too many open files"),
         ] {
             let error = DeviceError::from_open("lw7", io::Error::from_raw_os_error(errno as i32)).to_string();
@@ -239,6 +242,7 @@ mod tests {
             assert!(matches!(error, DeviceError::NoOffload { .. }), "{error}");
             assert!(error.to_string().contains("--offload auto or off"), "{error}");
         }
+        assert!(matches!(opened(Errno::E2BIG), DeviceError::NoQueues { .. }), "no more of its queues");
         assert!(matches!(opened(Errno::EBUSY), DeviceError::Busy { .. }));
         assert!(matches!(opened(Errno::EPERM), DeviceError::NotPermitted { .. }));
         assert!(matches!(opened(Errno::ENOENT), DeviceError::NoDeviceNode));

@@ -15,7 +15,7 @@ use nix::net::if_::if_nametoindex;
 use super::DeviceError;
 use super::error::is_permission;
 use super::namespace::within;
-use super::netlink::Netlink;
+use super::netlink::{LinkState, Netlink};
 
 /// Packets that the kernel queues towards us. It drops silently what exceeds that, and its own default, 500, is less
 /// than one window of 4 MiB.
@@ -141,6 +141,11 @@ pub trait TunDevice: Sized {
 
     /// The device over a descriptor that `attach` gave.
     fn over(file: File, name: String, mtu: usize) -> Self;
+
+    /// The devices over the descriptors of all queues of one interface.
+    fn over_queues(files: Vec<File>, name: &str, mtu: usize) -> Vec<Self> {
+        files.into_iter().map(|file| Self::over(file, name.to_owned(), mtu)).collect()
+    }
 }
 
 /// An interface that is open and not yet configured: its name is known, and addresses can be derived from it. Which
@@ -211,8 +216,8 @@ impl<D: TunDevice> OpenTun<D> {
         let interface = self.interface;
         let mtu = within(interface.namespace.as_deref(), || interface.configure(config))? as usize;
         let Interface { file, others, name, .. } = interface;
-        let files = std::iter::once(file).chain(others);
-        Ok(files.map(|file| D::over(file, name.clone(), mtu)).collect())
+        let files = std::iter::once(file).chain(others).collect();
+        Ok(D::over_queues(files, &name, mtu))
     }
 }
 
@@ -356,15 +361,27 @@ fn attach<D: TunDevice>(name: &str, queues: usize) -> Result<Interface, DeviceEr
     let others = (1..queues).map(|_| D::attach_queue(name)).collect::<Result<_, _>>()?;
     let index = if_nametoindex(name)
         .map_err(|errno| DeviceError::Open { interface: name.to_owned(), source: errno.into() })?;
+    if queues > 1 {
+        refuse_what_others_have_joined(name, index, queues)?;
+    }
     Ok(Interface { file, others, namespace: None, name: name.to_owned(), index, existed })
 }
 
 /// The kernel lets anybody add queues to an interface that has several, whoever has the others: what somebody has open
 /// would lose packets to us. It has a carrier just then.
 fn refuse_what_is_in_use(name: &str, index: u32) -> Result<(), DeviceError> {
+    refuse(name, index, |state| state.has_carrier)
+}
+
+/// Two that come at once both find it free. Whoever is there second sees queues that are not its own, and goes.
+fn refuse_what_others_have_joined(name: &str, index: u32, ours: usize) -> Result<(), DeviceError> {
+    refuse(name, index, |state| state.open_queues.is_some_and(|open| open as usize != ours))
+}
+
+fn refuse(name: &str, index: u32, is_busy: impl Fn(LinkState) -> bool) -> Result<(), DeviceError> {
     let state = Netlink::open().and_then(|mut netlink| netlink.link(index));
     match state {
-        Ok(state) if state.has_carrier => Err(DeviceError::Busy { interface: name.to_owned() }),
+        Ok(state) if is_busy(state) => Err(DeviceError::Busy { interface: name.to_owned() }),
         Ok(_) => Ok(()),
         Err(source) => Err(DeviceError::Open { interface: name.to_owned(), source }),
     }

@@ -7,11 +7,12 @@ use std::io;
 use std::net::IpAddr;
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload, Nla,
 };
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressHeader, AddressMessage};
 use netlink_packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute, LinkFlags, LinkHeader, LinkMessage,
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoTun, LinkAttribute, LinkFlags, LinkHeader,
+    LinkInfo, LinkMessage,
 };
 use netlink_packet_route::route::{
     RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
@@ -28,7 +29,12 @@ pub(super) struct LinkState {
     pub(super) has_carrier: bool,
     pub(super) mtu: u32,
     pub(super) queue: u32,
+    /// Queues that somebody has open, of a TUN interface that can have several.
+    pub(super) open_queues: Option<u32>,
 }
+
+/// `IFLA_TUN_NUM_QUEUES` (linux/if_link.h).
+const OPEN_QUEUES: u16 = 8;
 
 /// A routing socket in the namespace of the thread that opened it.
 pub(super) struct Netlink {
@@ -52,12 +58,13 @@ impl Netlink {
             return Err(io::ErrorKind::InvalidData.into());
         };
         let is_up = link.header.flags.contains(LinkFlags::Up);
-        let mut state = LinkState { is_up, has_carrier: false, mtu: 0, queue: 0 };
+        let mut state = LinkState { is_up, has_carrier: false, mtu: 0, queue: 0, open_queues: None };
         for attribute in link.attributes {
             match attribute {
                 LinkAttribute::Mtu(mtu) => state.mtu = mtu,
                 LinkAttribute::TxQueueLen(packets) => state.queue = packets,
                 LinkAttribute::Carrier(carrier) => state.has_carrier = carrier != 0,
+                LinkAttribute::LinkInfo(infos) => state.open_queues = infos.iter().find_map(open_queues),
                 _ => {}
             }
         }
@@ -169,6 +176,19 @@ impl Netlink {
     }
 }
 
+/// The number of open queues, where this says it.
+fn open_queues(info: &LinkInfo) -> Option<u32> {
+    let LinkInfo::Data(InfoData::Tun(attributes)) = info else { return None };
+    attributes.iter().find_map(|attribute| match attribute {
+        InfoTun::Other(value) if value.kind() == OPEN_QUEUES => {
+            let mut number = [0; 4];
+            (value.value_len() == number.len()).then(|| value.emit_value(&mut number))?;
+            Some(u32::from_ne_bytes(number))
+        }
+        _ => None,
+    })
+}
+
 fn link_message(index: u32, attribute: Option<LinkAttribute>) -> LinkMessage {
     let mut message = LinkMessage::default();
     message.header = LinkHeader { index, ..Default::default() };
@@ -196,6 +216,7 @@ fn network(address: IpAddr, prefix: u8) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use netlink_packet_core::DefaultNla;
     use nix::errno::Errno;
 
     use super::*;
@@ -221,7 +242,7 @@ mod tests {
     #[test]
     fn the_loopback_interface_is_read_without_any_rights() {
         let state = Netlink::open().unwrap().link(1).unwrap();
-        assert!(state.mtu > 0, "{state:?}");
+        assert!(state.mtu > 0 && state.open_queues.is_none(), "{state:?}");
     }
 
     #[test]
@@ -230,6 +251,16 @@ mod tests {
         assert!(netlink.is_local("127.0.0.1".parse().unwrap()).unwrap());
         // Documentation's: there is no route to it, or one that leads away.
         assert!(!netlink.is_local("192.0.2.1".parse().unwrap()).unwrap_or(false));
+    }
+
+    #[test]
+    fn the_number_of_open_queues_is_found_among_what_the_kernel_says_of_a_tun_interface() {
+        let attribute = |kind, value: &[u8]| InfoTun::Other(DefaultNla::new(kind, value.to_vec()));
+        let said = |attributes| open_queues(&LinkInfo::Data(InfoData::Tun(attributes)));
+        let (has_several, two) = (attribute(7, &[1]), attribute(OPEN_QUEUES, &2_u32.to_ne_bytes()));
+        assert_eq!(said(vec![has_several.clone(), two]), Some(2));
+        assert_eq!(said(vec![has_several]), None);
+        assert_eq!(said(vec![attribute(OPEN_QUEUES, &[2])]), None, "no number that we know");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 
@@ -40,12 +41,20 @@ pub struct Offload {
     unusable: u64,
     /// Where a small packet is put together.
     small: Vec<u8>,
+    /// Held by each queue of the interface.
+    queues: Arc<()>,
 }
 
 impl Offload {
     /// The interface's name.
     pub fn name(&self) -> &str {
         self.cut.wire().descriptor.name()
+    }
+
+    /// Lets go of what the queues of the interface share. Whether no other one holds it any more: of several that go at
+    /// once exactly one is told so.
+    fn leave(&mut self) -> bool {
+        Arc::into_inner(std::mem::take(&mut self.queues)).is_some()
     }
 
     /// Writes a packet as it is.
@@ -105,8 +114,12 @@ impl Offload {
 }
 
 impl Drop for Offload {
-    /// A persistent interface keeps what it was told, and whoever opens it next need not know of super-packets.
+    /// A persistent interface keeps what it was told, and whoever opens it next need not know of super-packets. It was told
+    /// for all of its queues, so the last one takes it back.
     fn drop(&mut self) {
+        if !self.leave() {
+            return;
+        }
         let descriptor = &self.cut.wire().descriptor;
         if let Err(error) = system::withdraw_offloads(descriptor.fd()) {
             log::debug!("{}: offloads not withdrawn: {error}", descriptor.name());
@@ -122,7 +135,7 @@ impl TunDevice for Offload {
 
     fn attach_queue(interface: &str) -> Result<File, DeviceError> {
         system::open_offload_tun(interface, true)
-            .map_err(|error| DeviceError::from_open_queue(interface, error))
+            .map_err(|error| DeviceError::from_open_offload(interface, error))
     }
 
     fn over(file: File, name: String, mtu: usize) -> Self {
@@ -134,7 +147,18 @@ impl TunDevice for Offload {
             sent_super_packets: 0,
             unusable: 0,
             small: Vec::with_capacity(virtio::LEN + SMALL),
+            queues: Arc::default(),
         }
+    }
+
+    fn over_queues(files: Vec<File>, name: &str, mtu: usize) -> Vec<Self> {
+        let queues = Arc::default();
+        let device = |file| {
+            let mut device = Offload::over(file, name.to_owned(), mtu);
+            device.queues = Arc::clone(&queues);
+            device
+        };
+        files.into_iter().map(device).collect()
     }
 }
 

@@ -13,9 +13,6 @@ use crate::stack::{Instant, Stack, Stray};
 /// Packets that may wait for one shard; what comes beyond them is dropped, as by any queue on the way.
 const ROOM: usize = 1024;
 
-/// Most packets taken from others in one turn.
-const BUDGET: usize = 256;
-
 /// One shard's place among several.
 pub(super) struct Crossing {
     arrivals: Receiver<Stray>,
@@ -45,9 +42,9 @@ impl Crossing {
         receivers.into_iter().map(|arrivals| Crossing { arrivals, lanes: lanes() }).collect()
     }
 
-    /// Gives `stack` what others have sent. Whether there may be more.
-    pub(super) fn receive(&mut self, now: Instant, stack: &mut Stack) -> bool {
-        for _ in 0..BUDGET {
+    /// Gives `stack` what others have sent, `budget` packets at most. Whether there may be more.
+    pub(super) fn receive(&mut self, now: Instant, stack: &mut Stack, budget: usize) -> bool {
+        for _ in 0..budget {
             let Ok(stray) = self.arrivals.try_recv() else { return false };
             stack.handle_stray(now, stray);
         }
@@ -58,11 +55,15 @@ impl Crossing {
     /// the stack's lock.
     pub(super) fn send(&mut self, stack: &mut Stack) {
         while let Some(stray) = stack.poll_stray() {
-            let Some(lane) = self.lanes.get_mut(stray.to) else { continue };
+            let lane = self.lanes.get_mut(stray.to);
             // It fails, too, where the shard has stopped.
-            match lane.sender.try_send(stray) {
-                Ok(()) => lane.is_owed_a_ring = true,
-                Err(_) => stack.count_lost_stray(),
+            let has_gone = lane.is_some_and(|lane| {
+                let has_gone = lane.sender.try_send(stray).is_ok();
+                lane.is_owed_a_ring |= has_gone;
+                has_gone
+            });
+            if !has_gone {
+                stack.count_lost_stray();
             }
         }
     }

@@ -29,6 +29,9 @@ const CLOCK_EVERY: usize = 4;
 /// Packets after which the loop lets a waiting thread have the lock.
 const GIVE_WAY_AFTER: usize = 8;
 
+/// Times that one turn takes so many packets from other shards.
+const STRAY_SLICES: usize = 32;
+
 /// Times that one turn lets the stack send as much as it does at once; between them waiting threads have the lock.
 const OUTPUT_SLICES: usize = 4;
 
@@ -135,6 +138,7 @@ impl Shard {
     pub fn turn(&mut self, now: Instant) -> Turn {
         self.shared.ringer().answered();
         self.empty_mailbox();
+        let arrivals_left = self.receive_strays(now);
         let packets_left = self.receive_and_time(now);
         if !self.residents.is_empty() {
             self.turn_applications();
@@ -144,7 +148,7 @@ impl Shard {
             crossing.ring();
         }
         self.wake();
-        let more = packets_left || output_left || !self.events.is_empty();
+        let more = arrivals_left || packets_left || output_left || !self.events.is_empty();
         Turn { more, full: self.told_full, gone: self.gone }
     }
 
@@ -178,13 +182,26 @@ impl Shard {
         self.residents.take_in(applications);
     }
 
+    /// What came to other shards and is for this one, before what the device has now, as it came earlier. Whether there
+    /// may be more.
+    fn receive_strays(&mut self, now: Instant) -> bool {
+        let Shard { shared, crossing: Some(crossing), .. } = self else { return false };
+        let mut core = shared.lock_for_loop();
+        core.asleep_until = AWAKE;
+        for _ in 0..STRAY_SLICES {
+            if !crossing.receive(now, &mut core.stack, GIVE_WAY_AFTER) {
+                return false;
+            }
+            core = shared.give_way(core);
+        }
+        true
+    }
+
     /// Packets, then due timers. Whether packets may be left.
     fn receive_and_time(&mut self, mut now: Instant) -> bool {
         let Shard { shared, packet, receive_failed, gone, unanswered, crossing, .. } = self;
         let mut core = shared.lock_for_loop();
         core.asleep_until = AWAKE;
-        // What went astray came before what the device has now.
-        let arrivals_left = crossing.as_mut().is_some_and(|crossing| crossing.receive(now, &mut core.stack));
         let mut packets_left = true;
         let mut bytes = 0;
         for count in 1..=PACKET_BUDGET {
@@ -218,16 +235,14 @@ impl Shard {
         if core.stack.poll_timeout().is_some_and(|due| due <= now) {
             core.stack.handle_timeout(now);
         }
-        if let Some(crossing) = crossing {
-            crossing.send(&mut core.stack);
-        }
+        hand_on(crossing.as_mut(), &mut core.stack);
         core.take_events(&mut self.events);
         drop(core);
         // Before the applications' turn, which may be long.
         if let Some(crossing) = crossing {
             crossing.ring();
         }
-        packets_left || arrivals_left
+        packets_left
     }
 
     /// The applications get what nobody has claimed; the rest stays for [`wake`](Shard::wake).
@@ -253,9 +268,7 @@ impl Shard {
             core = self.shared.give_way(core);
             flushed = core.transmit(self.shared.now());
         }
-        if let Some(crossing) = &mut self.crossing {
-            crossing.send(&mut core.stack);
-        }
+        hand_on(self.crossing.as_mut(), &mut core.stack);
         core.take_events(&mut self.events);
         self.told_full = core.full;
         flushed == Flushed::More
@@ -290,6 +303,19 @@ fn receive(core: &mut MutexGuard<'_, Core>, now: Instant, packet: &mut Chunk) ->
     let len = packet.len();
     stack.handle_packet(now, packet, &meta);
     Ok(len)
+}
+
+/// Sends what is for other stacks to their shards. Where there are none, as a shard of the application's own may have a
+/// steering all the same, it is lost.
+fn hand_on(crossing: Option<&mut Crossing>, stack: &mut Stack) {
+    match crossing {
+        Some(crossing) => crossing.send(stack),
+        None => {
+            while stack.poll_stray().is_some() {
+                stack.count_lost_stray();
+            }
+        }
+    }
 }
 
 /// Makes one event of all those of a socket.

@@ -180,7 +180,7 @@ pub(super) fn quoted_packet(quote: &[u8]) -> Option<Quoted> {
 }
 
 /// How often we send ICMP errors (RFC 1812 4.3.2.8, RFC 4443 2.4 f): a hundred a second, fifty at once; all stacks with our
-/// addresses together.
+/// addresses together, but for each of more than fifty one at once.
 #[derive(Debug)]
 pub(super) struct RateLimit {
     /// How many stacks share it.
@@ -195,14 +195,21 @@ impl RateLimit {
     const MOST: Duration = Duration::from_millis(500);
 
     /// A limit with all of its credit.
-    pub(super) const fn new(stacks: u32, now: Instant) -> RateLimit {
-        RateLimit { stacks, credit: RateLimit::MOST, updated: now }
+    pub(super) fn new(stacks: u32, now: Instant) -> RateLimit {
+        let mut limit = RateLimit { stacks, credit: Duration::ZERO, updated: now };
+        limit.credit = limit.most();
+        limit
+    }
+
+    /// The most credit there can be: enough for one error at least, however many share the limit.
+    fn most(&self) -> Duration {
+        RateLimit::MOST.max(RateLimit::COST * self.stacks)
     }
 
     /// Whether an error may be sent, and pays for it. The price varies, so that whoever counts our errors does not
     /// learn how many others have drawn (the side channel of CVE-2020-25705).
     fn allows(&mut self, now: Instant, rng: &mut Rng) -> bool {
-        self.credit = (self.credit + (now - self.updated)).min(RateLimit::MOST);
+        self.credit = (self.credit + (now - self.updated)).min(self.most());
         self.updated = now;
         if self.credit < RateLimit::COST * self.stacks {
             return false;
@@ -239,6 +246,21 @@ mod tests {
             sent += shares.iter_mut().filter_map(|share| share.allows(at, &mut rng).then_some(())).count();
         }
         assert!((900..1_200).contains(&sent), "{sent} in ten seconds");
+    }
+
+    #[test]
+    fn each_of_very_many_stacks_can_send_one_now_and_then() {
+        let mut rng = Rng::with_seed(5);
+        let mut shares: Vec<_> = (0..256).map(|_| RateLimit::new(256, Instant::ZERO)).collect();
+        let mut sent = vec![0; 256];
+        for at in (0..60_000).step_by(10).map(Instant::from_millis) {
+            for (share, sent) in shares.iter_mut().zip(&mut sent) {
+                *sent += usize::from(share.allows(at, &mut rng));
+            }
+        }
+        assert!(sent.iter().all(|&sent| sent > 10), "{sent:?}");
+        let all: usize = sent.iter().sum();
+        assert!((5_000..8_000).contains(&all), "{all} in a minute");
     }
 
     #[test]

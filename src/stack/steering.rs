@@ -182,8 +182,11 @@ impl Stack {
 
     /// Takes out the oldest packet that came here and is for another stack, whose
     /// [`handle_stray`](Stack::handle_stray) it is for. Only of stacks with a [`steering`](super::Config::steering).
+    /// It counts as handed on, unless [`count_lost_stray`](Stack::count_lost_stray) follows.
     pub fn poll_stray(&mut self) -> Option<Stray> {
-        self.strays.waiting.pop_front()
+        let stray = self.strays.waiting.pop_front()?;
+        self.env.counters.ip.forwarded += 1;
+        Some(stray)
     }
 
     /// Whether [`poll_stray`](Stack::poll_stray) has something.
@@ -193,7 +196,11 @@ impl Stack {
 
     /// Handles a packet that came to another stack with the same addresses. That one has counted it.
     pub fn handle_stray(&mut self, now: Instant, stray: Stray) {
-        let Stray { to: _, mut packet, meta } = stray;
+        let Stray { to: _, packet: theirs, meta } = stray;
+        // What may be kept here is to be memory of ours, which our limit is about.
+        let mut packet = self.env.pool.take(theirs.len());
+        packet.append(&theirs);
+        drop(theirs);
         // Another thread has read it, perhaps after the turn began that this is a part of.
         self.tick(now.max(meta.received_at));
         if let Some(ip) = self.parse_ip(&packet) {
@@ -201,9 +208,11 @@ impl Stack {
         }
     }
 
-    /// Counts a packet that could not be handed to the stack whose it is.
+    /// Counts a packet that [`poll_stray`](Stack::poll_stray) gave, and that could not be handed to the stack whose it is.
     pub fn count_lost_stray(&mut self) {
-        self.env.counters.ip.forward_dropped += 1;
+        let counters = &mut self.env.counters.ip;
+        counters.forwarded = counters.forwarded.saturating_sub(1);
+        counters.forward_dropped += 1;
     }
 
     /// Delivers a packet, or keeps it for the stack whose it is.
@@ -212,9 +221,9 @@ impl Stack {
         let Some(to) = steering.and_then(|steering| steering.elsewhere(&arrival.ip, packet)) else {
             return self.deliver(arrival, packet);
         };
-        let kept = self.strays.push(&self.env.pool, to, arrival.meta, packet);
-        let counters = &mut self.env.counters.ip;
-        *(if kept { &mut counters.forwarded } else { &mut counters.forward_dropped }) += 1;
+        if !self.strays.push(&self.env.pool, to, arrival.meta, packet) {
+            self.env.counters.ip.forward_dropped += 1;
+        }
     }
 
     /// Whether the packets of a connection between these ends come to us in the end.

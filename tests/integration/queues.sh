@@ -32,9 +32,29 @@ check "and more than the kernel has" matches "257 is not in 1..=256" "$(refused 
 ip -n "$(ns one)" tuntap add dev lw5 mode tun
 check "an interface with one queue stays one" fails_in one 1 \
     'lw5: cannot have so many queues: .*ip tuntap add dev lw5 mode tun multi_queue' serve --tun lw5 --queues 2
+check "nor are idle connections held on several" fails_in one 1 'leave --queues out' \
+    bench idle --queues 2 http://192.0.2.1/
+check "each queue needs memory" fails_in one 1 'each has a part of --memory' serve --queues 2 --memory 31MiB
 ip -n "$(ns one)" link del lw5
 
 ip -n "$(ns one)" tuntap add dev lw5 mode tun multi_queue
+check "one with several is not opened with one" fails_in one 1 'lw5: .*give --queues if it has several' serve --tun lw5
+# Another process is there, and looks as if it were not yet: it has taken the carrier away (TUNSETCARRIER).
+cat >"$(scratch joins.py)" <<'PYTHON'
+import fcntl, struct, time
+IFF_TUN, IFF_NO_PI, IFF_MULTI_QUEUE = 0x1, 0x1000, 0x100
+with open("/dev/net/tun", "r+b", buffering=0) as queue:
+    fcntl.ioctl(queue, 0x400454CA, struct.pack("16sH22x", b"lw5", IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE))
+    fcntl.ioctl(queue, 0x400454E2, struct.pack("i", 0))
+    print("open", flush=True)
+    time.sleep(20)
+PYTHON
+in_ns one background joins python3 "$(scratch joins.py)"
+JOINS=$BACKGROUND_PID
+wait_until 10 grep -q open "$(output joins)" || die "nobody else opens the interface"
+check "and two that come at once do not share it" fails_in one 1 'lw5: in use by another process' \
+    serve --tun lw5 --queues 2
+stop_pid "$JOINS" 5
 server one persistent --tun lw5 --queues 2 --control "$(scratch persistent.sock)"
 check "one that was made for several has them" curl_in one -o /dev/null http://10.9.5.2/healthz
 stop_pid "$SERVER_PID" 5
@@ -51,8 +71,8 @@ check "nobody else gets queues of an interface in use" fails_in one 1 'lw0: in u
 
 # queue COUNTER NUMBER: the value that a queue has of a metric.
 queue() { metric one "queue_$1{queue=\"$2\"}"; }
-# forwarded: packets that came to one queue and went to the other.
-forwarded() { metric one ip_forwarded_total; }
+# forwarded: packets that came to one queue and went to the other. Not asked over the stack: the question might do so itself.
+forwarded() { lw metrics | awk '$1 == "longwire_ip_forwarded_total" { print $2 }'; }
 
 transfer_many() { # eighty clients at once, half over IPv6
     local number host

@@ -79,6 +79,12 @@ pub(super) struct Idle {
 
 impl Idle {
     pub(super) fn run(&self) -> Outcome {
+        if self.stack.queues > 1 {
+            let queues = self.stack.queues;
+            return Err(Failure::new(format!(
+                "--queues {queues}: idle connections are held on one queue: leave --queues out"
+            )));
+        }
         let url = parse_url(&self.url)?;
         let server = resolve(&url)?;
         if let Some(pid) = self.server_pid.filter(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {

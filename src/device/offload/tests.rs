@@ -312,3 +312,12 @@ fn what_cannot_be_taken_apart_is_counted_and_passed_over() {
     assert_eq!(rig.receive().unwrap_err().kind(), io::ErrorKind::WouldBlock);
     assert_eq!(rig.counter("device_unusable_packets"), 3);
 }
+
+#[test]
+fn only_the_last_queue_takes_back_what_the_interface_was_told() {
+    let files = (0..3).map(|_| File::from(OwnedFd::from(UnixDatagram::unbound().unwrap()))).collect();
+    let mut queues = Offload::over_queues(files, "queues", MTU);
+    let last: Vec<_> = queues.iter_mut().map(Offload::leave).collect();
+    assert_eq!(last, [false, false, true]);
+    assert!(rig().device.leave(), "the only one is the last");
+}

@@ -3,7 +3,7 @@
 use super::*;
 use crate::device::{Device, Habit, fan};
 use crate::driver::{Next, Runner};
-use crate::stack::Counters;
+use crate::stack::{Counters, Steering};
 
 /// A server on two queues and a client, turned by the test.
 struct TwoQueues {
@@ -130,7 +130,32 @@ fn what_is_for_a_shard_that_has_stopped_is_counted() {
     while world.members[0].turn() == Next::Turn {}
     let lost = world.sum(|all| all.ip.forward_dropped);
     assert!((1..20).contains(&lost), "{lost} of 20 SYNs");
-    assert_eq!(world.sum(|all| all.ip.forwarded), lost);
+    assert_eq!(world.sum(|all| all.ip.forwarded), 0, "nobody got any");
+}
+
+#[test]
+fn a_shard_alone_with_a_steering_loses_what_is_for_others_and_sleeps() {
+    let (near, mut far) = fan(1, Habit::Learning);
+    let addresses = |address: &str| Config::new(vec![address.parse().unwrap()]);
+    let shard = |config, device: Box<dyn Device>| {
+        let clock = Clock::start();
+        let stack = Stack::new(config, Seed::from_u64(1), Pool::new(), clock.now());
+        Shard::new(stack, device, clock, Ringer::new(|| {})).unwrap()
+    };
+    let mut client = shard(addresses("10.9.0.1/24"), Box::new(near));
+    let config = Config { steering: Some(Steering::new([7; 16], 0, 2)), ..addresses("10.9.0.2/24") };
+    let mut server = shard(config, Box::new(far.remove(0)));
+    for _ in 0..20 {
+        connect(client.shared());
+    }
+    turn(&mut client);
+    turn(&mut server);
+    let counters = server.shared().with(|stack| stack.counters().ip);
+    assert!((1..20).contains(&counters.forward_dropped), "{counters:?}");
+    assert_eq!(counters.forwarded, 0);
+    assert!(!server.shared().with(|stack| stack.has_strays()));
+    let now = server.shared().now();
+    assert!(server.deadline().is_none_or(|deadline| deadline > now), "no turn at once, for ever");
 }
 
 #[test]

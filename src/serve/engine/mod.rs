@@ -30,7 +30,7 @@ pub(super) struct Parts {
     pub(super) reception: Reception,
     pub(super) listeners: Vec<SocketId>,
     pub(super) services: Services,
-    pub(super) control: Arc<Control>,
+    pub(super) control: Control,
     pub(super) stats: Arc<Stats>,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct Engine {
     services: Services,
     clock: Clock,
     phase: Phase,
-    control: Arc<Control>,
+    control: Control,
 }
 
 impl Engine {
