@@ -142,17 +142,22 @@ impl Application for Engine {
         }
         connections.run(turn);
         services.run(stack, now);
+        let mut ended = None;
         if let Phase::Finishing(limit) = *phase {
             for listener in listeners.drain(..) {
                 let _ = stack.with(|stack| stack.close(now, listener));
             }
             if connections.len() + services.len() == 0 || limit <= now {
                 let cut = connections.abort(turn) + services.abort(stack, now);
-                control.end(Ended { cut });
+                ended = Some(Ended { cut });
                 *phase = Phase::Ended;
             }
         }
         env.stats.set_open(connections.len(), connections.idle_len());
+        // Last, as whoever has waited for it may look at the rest then.
+        if let Some(ended) = ended {
+            control.end(ended);
+        }
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -169,6 +174,7 @@ impl Application for Engine {
 impl Drop for Engine {
     /// The stack has stopped, or the server panicked too often: who waits for it shall not wait for ever.
     fn drop(&mut self) {
+        self.env.stats.set_open(0, 0);
         self.control.end(Ended { cut: self.connections.len() + self.services.len() });
     }
 }
