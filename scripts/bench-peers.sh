@@ -4,6 +4,7 @@
 #
 # A peer has a server for each kind of work that needs one of its own, and each server a network namespace.
 
+GIVEN=${LONGWIRE:-}
 LONGWIRE=${LONGWIRE:-target/release/longwire}
 TOOLS=benches/peers/target/release
 CONTROL=cubic
@@ -24,7 +25,8 @@ build() {
     case " $PEERS " in *" lwip "*) build_lwip ;; esac
     case " $PEERS " in *" gvisor "*) build_gvisor ;; esac
     as_caller cargo build --release --quiet --manifest-path benches/peers/Cargo.toml
-    [ -x "$LONGWIRE" ] || as_caller cargo build --release --quiet
+    # Of the same sources as the peers over the library, unless another one is asked for.
+    [ -n "$GIVEN" ] || as_caller cargo build --release --quiet
 }
 
 # Where Debian's packages have what the two peers are built with that are not in Rust.

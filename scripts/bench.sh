@@ -67,7 +67,7 @@ machine() {
     sed -n 's/^model name[[:space:]]*: /# processor: /p' /proc/cpuinfo | head -n 1
     printf '# processors: %s\n# kernel: %s\n' "$(nproc)" "$(uname -sr)"
     sed -n 's/^PRETTY_NAME="\(.*\)"/# system: \1/p' /etc/os-release
-    printf '# longwire: %s\n' "$(git rev-parse --short HEAD 2>/dev/null || "$LONGWIRE" --version)"
+    printf '# longwire: %s%s\n' "$(git rev-parse --short HEAD 2>/dev/null || "$LONGWIRE" --version)" "${GIVEN:+, $GIVEN}"
     printf '# %s, %s repetitions of %s s%s\n' "$CONTROL" "$REPETITIONS" "$SECONDS_EACH" \
         "${REALTIME:+ at real-time priority}"
 }

@@ -23,7 +23,7 @@ const ACCEPT_RETRY: Duration = Duration::from_secs(1);
 
 /// Time between two looks at the descriptors, where a busy loop turns more often than that: with nobody there, and
 /// while somebody is being answered.
-const LOOK_INTERVALS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(1));
+const LOOK_INTERVALS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(1));
 
 /// Answers at a control socket: an [`Application`] for [`SharedStack::attach`].
 ///

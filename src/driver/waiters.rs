@@ -26,10 +26,7 @@ impl Waiters {
 
     /// Ends the claim.
     pub fn remove(&self, socket: SocketId) {
-        let waiter = lock(&self.table).remove(&socket);
-        if let Some(waiter) = waiter {
-            waiter.subscribe(None);
-        }
+        lock(&self.table).remove(&socket);
     }
 
     /// The sockets that are claimed now.

@@ -270,6 +270,8 @@ impl Drop for Socket {
         if let Some(timeout) = linger.filter(|timeout| !timeout.is_zero()) {
             self.wait_until_delivered(timeout);
         }
+        // What the loop is just telling of is not to be heard any more.
+        self.waiter().subscribe(None);
         let shared = self.shared();
         shared.waiters().remove(self.id);
         let now = shared.now();

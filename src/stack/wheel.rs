@@ -316,8 +316,8 @@ mod tests {
     }
 
     fn step() -> impl Strategy<Value = Step> {
-        // Logarithmic, so that all levels are met.
-        let span = (0..44u32, any::<u64>()).prop_map(|(bits, random)| random % (2 << bits));
+        // Logarithmic, so that all levels are met, and what lies beyond them.
+        let span = (0..49u32, any::<u64>()).prop_map(|(bits, random)| random % (2 << bits));
         prop_oneof![
             4 => (0..40u32, span.clone()).prop_map(|(key, after)| Step::Arm(key, after)),
             1 => (0..40u32).prop_map(Step::Cancel),
@@ -335,7 +335,7 @@ mod tests {
                 match step {
                     Step::Arm(key, after) => {
                         wheel.arm(key, Instant::from_nanos(now + after));
-                        let tick = (now + after).div_ceil(TICK).max(now / TICK + 1);
+                        let tick = (now + after).div_ceil(TICK).clamp(now / TICK + 1, now / TICK + REACH);
                         model.entry(key).and_modify(|armed| *armed = tick.min(*armed)).or_insert(tick);
                     }
                     Step::Cancel(key) => {

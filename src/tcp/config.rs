@@ -128,7 +128,7 @@ impl Config {
 /// Keep-alive of one connection (RFC 9293 3.8.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepAlive {
-    /// Silence before the first probe.
+    /// Silence before the first probe; 24 days at most, however much more is asked for.
     pub idle: Duration,
     /// Time between probes.
     pub interval: Duration,

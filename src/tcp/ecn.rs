@@ -138,6 +138,8 @@ impl Connection {
     pub(super) fn note_marking_sent(&mut self, flags: TcpFlags) {
         if flags == TcpFlags::CWR {
             self.ecn.clear(REDUCED);
+            // The echo may go on until this arrives. Where it began may have been forgotten in a rest.
+            self.active.marked_until = Some(self.snd_nxt);
         }
     }
 }

@@ -9,6 +9,8 @@ use crate::time::{Duration, Instant};
 const QUIET: Duration = Duration::from_millis(250);
 /// Most time until it is asked again whether one does. What kept it from that may have lasted for days.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// Longest silence that keep-alive waits for: half of what a [`Moment`](super::moment::Moment) tells apart.
+const LONGEST_IDLE: Duration = Duration::from_secs(24 * 24 * 3600);
 
 impl Connection {
     /// When [`handle_timeout`](Self::handle_timeout) has to be called, `None` if only input can change anything.
@@ -143,9 +145,10 @@ impl Connection {
             return; // the retransmission timer finds out; this one is set again once all is acknowledged
         }
         let silent = self.last_received.until(cx.now);
-        if silent < keep_alive.idle {
+        let idle = keep_alive.idle.min(LONGEST_IDLE);
+        if silent < idle {
             // The timer is not moved for every segment: it looks again.
-            self.keep_alive_at.set(cx.now + (keep_alive.idle - silent));
+            self.keep_alive_at.set(cx.now + (idle - silent));
             return;
         }
         if self.keep_alive_probes >= keep_alive.count {
@@ -188,7 +191,7 @@ impl Connection {
             && probing_makes_sense
             && !self.keep_alive_at.is_set()
         {
-            self.keep_alive_at.set(cx.now + keep_alive.idle);
+            self.keep_alive_at.set(cx.now + keep_alive.idle.min(LONGEST_IDLE));
         }
         if probing_makes_sense
             && let Some(active) = self.active.existing()

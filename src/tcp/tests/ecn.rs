@@ -122,6 +122,23 @@ fn rfc_3168_6_1_2_one_mark_is_answered_once_however_often_a_peer_that_only_sends
 }
 
 #[test]
+fn rfc_3168_6_1_2_a_rest_makes_no_second_mark_of_one() {
+    let mut rig = with_ecn();
+    rig.write(900);
+    rig.advance(ms(10));
+    rig.send(segment(1, 901, ACK | ECE), b"");
+    assert_eq!(rig.counters.ecn_reductions, 1);
+    rig.rest();
+    rig.sent.clear();
+    rig.write(900);
+    assert!(rig.recv_data(901, 900).header.has(CWR));
+    rig.send(segment(1, 901, ACK | ECE), &[1; 100]);
+    assert_eq!(rig.counters.ecn_reductions, 1, "CWR is on its way");
+    rig.send(segment(101, 1_801, ACK | ECE), b"");
+    assert_eq!(rig.counters.ecn_reductions, 2, "marked anew");
+}
+
+#[test]
 fn rfc_3168_6_1_5_retransmissions_and_acknowledgments_are_not_capable() {
     let mut rig = with_ecn();
     rig.write(900);

@@ -138,6 +138,18 @@ fn rfc_9293_3_8_4_nothing_is_probed_in_time_wait() {
 }
 
 #[test]
+fn rfc_9293_3_8_4_a_silence_of_months_is_not_waited_for_for_ever() {
+    let day = Duration::from_secs(24 * 3600);
+    let months = KeepAlive { idle: day * 60, ..KeepAlive::default() };
+    let options = SocketOptions { keep_alive: Some(months), ..SocketOptions::default() };
+    let mut rig = Rig::established_with(options, TcpOptions::default());
+    rig.advance(day * 23);
+    assert_eq!(rig.counters.keep_alive_probes, 0);
+    rig.advance(day * 2);
+    assert_eq!(rig.counters.keep_alive_timeouts, 1, "nobody has answered in the day after the 24th");
+}
+
+#[test]
 fn rfc_9293_3_8_4_keep_alive_can_be_turned_on_and_off() {
     let mut rig = Rig::established();
     rig.connection.set_options(Arc::new(keep_alive()));

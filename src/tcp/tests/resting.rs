@@ -3,7 +3,7 @@ use super::*;
 impl Rig {
     /// The application has heard of everything, and nothing happens for a while.
     #[track_caller]
-    fn rest(&mut self) {
+    pub(super) fn rest(&mut self) {
         self.connection.take_events();
         self.advance(Duration::from_secs(30));
         assert!(!self.connection.active.is_awake());
