@@ -124,11 +124,13 @@ fn run(address: SocketAddr, life: Life, amount: &Amount) -> Tally {
 
 #[test]
 fn short_connections_carry_one_request_each_and_long_ones_all() {
-    for (life, connections) in [(Life::Short, 100), (Life::Long, 4)] {
+    // A client that begins when the others have asked for everything needs no connection.
+    for (life, connections) in [(Life::Short, 100..=100), (Life::Long, 1..=4)] {
         let (address, accepted) = kernel_server(Habit::Obeys);
         let tally = run(address, life, &amount(100, 4));
         assert_eq!((tally.answered(), tally.failed(), tally.body_bytes), (100, 0, 300), "{tally:?}");
-        assert_eq!((tally.connections, accepted.load(Ordering::Relaxed)), (connections, connections));
+        assert_eq!(tally.connections, accepted.load(Ordering::Relaxed));
+        assert!(connections.contains(&tally.connections), "{tally:?}");
         assert!(tally.elapsed > Duration::ZERO && tally.latency.most() <= tally.elapsed);
     }
 }
