@@ -41,10 +41,8 @@ no_interface() { ! interface_exists "$1" lw0; }
 many() {
     local each=$(($3 / 8)) urls=() i
     for ((i = 0; i < each; i++)); do urls+=("$2"); done
-    for ((i = 0; i < 8; i++)); do
-        curl_in "$1" "${TRUST[@]}" -w '\n%{http_code} %{num_connects}\n' "${urls[@]}" &
-    done | awk '/^200 [01]$/ { answered++; connections += $2 } END { print answered + 0, connections + 0 }'
-    wait
+    at_once 8 curl_in "$1" "${TRUST[@]}" -w '\n%{http_code} %{num_connects}\n' "${urls[@]}" |
+        awk '/^200 [01]$/ { answered++; connections += $2 } END { print answered + 0, connections + 0 }'
 }
 TRUST=()
 
@@ -105,14 +103,9 @@ ends_well four https-server 2
 # --- WebSocket --------------------------------------------------------------------------------------------------------
 
 serving five websocket-echo
-check "17 messages of every length come back" equals 17 \
-    "$(in_ns five timeout 50 python3 tests/integration/support/websocket.py "$V4" 80 2>&1)"
-check "eight clients at once, too" equals "$(printf '17\n%.0s' {1..8})" "$(
-    for _ in {1..8}; do
-        in_ns five timeout 50 python3 tests/integration/support/websocket.py "$V4" 80 2>&1 &
-    done
-    wait
-)"
+messages() { in_ns five timeout 50 python3 tests/integration/support/websocket.py "$V4" 80; }
+check "17 messages of every length come back" equals 17 "$(messages)"
+check "eight clients at once, too" equals "$(printf '17\n%.0s' {1..8})" "$(at_once 8 messages)"
 curl_in five -o /dev/null "http://$V4/" 2>/dev/null
 check "who does not ask for an upgrade gets no answer" equals 52 $?
 kill -INT "$SERVING"

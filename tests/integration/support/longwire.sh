@@ -30,6 +30,21 @@ curl_in() {
     in_ns "$name" timeout 50 curl --silent --show-error --globoff "$@"
 }
 
+# at_once COUNT COMMAND…: so many of a command at once, each with a file of its own to write to: where several write to
+# one, their lines may come apart. Shows what each wrote, one after the other, when all have ended.
+at_once() {
+    local count=$1 written number
+    local pids=()
+    shift
+    written=$(mktemp -d "$(scratch at_once.XXXXXX)") || return
+    for ((number = 0; number < count; number++)); do
+        "$@" >"$written/$number" &
+        pids+=("$!")
+    done
+    wait "${pids[@]}"
+    cat "$written"/*
+}
+
 # metric NAME COUNTER: a value from the metrics of the server in a namespace, without the prefix that all have.
 metric() { curl_in "$1" "http://$V4/metrics" | awk -v name="longwire_$2" '$1 == name { print $2 }'; }
 
