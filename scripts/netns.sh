@@ -10,7 +10,7 @@
 
 # Several bounds below are defaults; a script may set them before it sources this file.
 : "${CHECK_TIMEOUT:=60}" # seconds for one check
-: "${WAIT_TIMEOUT:=10}"  # seconds for something to become ready
+: "${WAIT_TIMEOUT:=20}"  # seconds for something to become ready
 
 NS_PREFIX=lw-$$
 NS_DIR=$(mktemp -d "${TMPDIR:-/tmp}/$NS_PREFIX.XXXXXX") || exit 1
@@ -161,8 +161,8 @@ wait_for_port() { wait_until "$WAIT_TIMEOUT" in_ns "$1" nc -z -w 1 "$2" "$3"; }
 capture_start() {
     in_ns "$1" background "capture-$3" dumpcap -q -P -i "$2" -w "$(capture_file "$3")"
     CAPTURE_PID=$BACKGROUND_PID
-    WAIT_TIMEOUT=15 wait_for_line "capture-$3" '^(File|Capturing on)' "$CAPTURE_PID" || die "dumpcap does not start on $2"
-    wait_until 5 test -s "$(capture_file "$3")" || die "dumpcap writes nothing for $2"
+    wait_for_line "capture-$3" '^(File|Capturing on)' "$CAPTURE_PID" || die "dumpcap does not start on $2"
+    wait_until 15 test -s "$(capture_file "$3")" || die "dumpcap writes nothing for $2"
 }
 
 # capture_stop [PID]: dumpcap hands on what the kernel has buffered before it ends; a moment lets the last packets in.

@@ -47,9 +47,8 @@ answers() {
     printf '%b' "$2" >"$(scratch "answer.$1")"
     # shellcheck disable=SC2016 # expanded by the inner shell
     in_ns one background "answer-$1" sh -c 'timeout 20 nc -N -l "$1" <"$2"' sh "$1" "$(scratch "answer.$1")"
-    wait_until 5 listens "$1"
+    wait_until 15 listens one "$1"
 }
-listens() { in_ns one ss -Hltn "sport = :$1" | grep -q .; }
 
 answers 8101 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nlong\r\n5;x=y\r\nwire\n\r\n0\r\nA: b\r\n\r\n'
 check "a chunked body" equals longwire "$(get http://$HOST_V4:8101/)"
@@ -70,7 +69,7 @@ check "404" fails 22 'answered 404' $URL/not-there
 check "nobody listens" fails 7 'cannot connect: .*refused' http://$HOST_V4:8999/
 check "nobody is there" fails 28 'no answer within 1s' --connect-timeout 1s http://10.9.0.77/
 in_ns one background silent timeout 20 nc -d -l 8104
-wait_until 5 listens 8104
+wait_until 15 listens one 8104
 check "no answer in time" fails 28 'not complete within 1s' --timeout 1s http://$HOST_V4:8104/
 answers 8105 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ncut'
 check "a body that is cut off" fails 18 'in the middle of its answer' http://$HOST_V4:8105/

@@ -44,7 +44,7 @@ check "others may not" others_may_not
 printf 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n' >"$(scratch request)"
 # shellcheck disable=SC2016 # expanded by the inner shell
 in_ns one background idle sh -c 'exec nc -p 41000 "$2" 80 <"$1"' sh "$(scratch request)" "$V4"
-wait_until 5 grep -q 200 "$(output idle)" || die "no idle client"
+wait_until 15 grep -q 200 "$(output idle)" || die "no idle client"
 curl_in one -o /dev/null --http1.0 --local-port 41001 "http://$V4/healthz"
 
 ss_shows() { lw ss "${@:2}" >"$(scratch out)" && matches "$1" "$(cat "$(scratch out)")"; }
@@ -87,10 +87,11 @@ stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
 stream.bind(("", 41002))
 stream.connect(("10.9.0.2", 80))
 stream.sendall(b"GET /bytes/1000000000 HTTP/1.1\r\nHost: x\r\n\r\n")
+print(len(stream.recv(65536)), flush=True)
 while stream.recv(65536):
     time.sleep(0.01)'
 DOWNLOAD_PID=$BACKGROUND_PID
-sleep 1
+wait_for_line download '^[1-9]' || die "the download does not begin"
 top_shows_the_busiest() {
     lw top --interval 1s >"$(scratch top)" || return
     matches '^longwire .* on lw0, process [0-9]+' "$(cat "$(scratch top)")" &&
@@ -104,7 +105,7 @@ import os, pty, select, sys, time
 pid, fd = pty.fork()
 if pid == 0:
     os.execv(sys.argv[1], [sys.argv[1], "top", "--interval", "200ms"])
-seen, pressed, deadline = b"", False, time.monotonic() + 10
+seen, pressed, deadline = b"", False, time.monotonic() + 20
 while time.monotonic() < deadline:
     if not select.select([fd], [], [], 0.1)[0]:
         continue
@@ -176,11 +177,11 @@ kill -CONT "$SERVER_PID"
 stop_pid "$SERVER_PID"
 
 # A client has a control socket, too, for as long as it runs.
-in_ns two background listener timeout 20 nc -d -l 7000
-wait_until 5 in_ns two ss -Hltn 'sport = :7000' >/dev/null
-in_ns two background client bash -c 'exec "$@" < <(sleep 15)' bash "$LONGWIRE" nc --tun lw3 10.9.3.1 7000
+in_ns two background listener timeout 60 nc -d -l 7000
+wait_until 15 listens two 7000
+in_ns two background client bash -c 'exec "$@" < <(sleep 30)' bash "$LONGWIRE" nc --tun lw3 10.9.3.1 7000
 CLIENT_PID=$BACKGROUND_PID
-check "a client can be asked as well" wait_until 5 ss_shows 'ESTABLISHED .* 10\.9\.3\.1:7000' --tun lw3
+check "a client can be asked as well" wait_until 15 ss_shows 'ESTABLISHED .* 10\.9\.3\.1:7000' --tun lw3
 stop_pid "$CLIENT_PID"
 
 stop_pid "$FIRST_PID"

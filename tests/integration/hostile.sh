@@ -51,7 +51,7 @@ head -c 5000 "$(scratch expected)" >"$(scratch words)"
 # A connection that is alive while its packets come back changed.
 # shellcheck disable=SC2016 # expanded by the inner shell
 in_ns one background victim sh -c 'exec nc "$1" 7 <"$2"' sh $V4 "$(scratch words)"
-wait_until 5 test -s "$(output victim)"
+wait_until 15 test -s "$(output victim)"
 capture_stop
 BEFORE=$(memory)
 

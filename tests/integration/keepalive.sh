@@ -18,7 +18,7 @@ idle() {
     # shellcheck disable=SC2016 # expanded by the inner shell
     in_ns one background "$tag" sh -c 'exec nc -s "$2" -p "$3" "$4" "$5" <"$1"' sh "$(scratch request)" "$@"
     IDLE_PID=$BACKGROUND_PID
-    wait_until 5 test -s "$(output "$tag")"
+    wait_until 15 test -s "$(output "$tag")"
 }
 
 # --- an idle peer that answers ------------------------------------------------------------------------------------
@@ -26,8 +26,7 @@ idle() {
 LIVE=$(metric one tcp_live_connections)
 idle answering $HOST_V4 42001 $V4 7
 ANSWERING_PID=$IDLE_PID
-sleep 3.5
-check "the server has probed" metric_above one tcp_keep_alive_probes_total 1
+check "the server probes" wait_until 15 metric_above one tcp_keep_alive_probes_total 2
 check "the connection lives on" kill -0 "$ANSWERING_PID"
 check "nothing was found dead" metric_is one tcp_keep_alive_timeouts_total 0
 
@@ -39,7 +38,7 @@ check "the idle connections are there" between $((LIVE + 3)) $((LIVE + 4)) "$(me
 ip -n "$(ns one)" address del 10.9.0.50/24 dev lw0
 ip -n "$(ns one)" address del fd09::50/64 dev lw0
 both_found() { metric_is one tcp_keep_alive_timeouts_total 2; }
-check "both are found" wait_until 10 both_found
+check "both are found" wait_until 20 both_found
 check "and freed" between "$LIVE" $((LIVE + 2)) "$(metric one tcp_live_connections)"
 check "the answering one is still there" kill -0 "$ANSWERING_PID"
 stop_pid "$ANSWERING_PID"
@@ -48,13 +47,13 @@ stop_pid "$ANSWERING_PID"
 
 ns_add two
 in_ns two background listener nc -d -l 7000
-in_ns two background client sh -c 'sleep 20 | exec "$@"' sh "$LONGWIRE" nc --tun lw0 \
+wait_until 15 listens two 7000
+in_ns two background client sh -c 'sleep 40 | exec "$@"' sh "$LONGWIRE" nc --tun lw0 \
     --tcp-keep-alive 500ms,500ms,2 $HOST_V4 7000
 CLIENT_PID=$BACKGROUND_PID
-connected() { in_ns two ss -Htn state established "sport = :7000" | grep -q .; }
-check "a client of ours is connected" wait_until 5 connected
+check "a client of ours is connected" wait_until 15 connected two 7000
 ip -n "$(ns two)" address del 10.9.0.1/24 dev lw0
-check "and says when its peer has vanished" wait_until 6 grep -q 'timed out' "$(errors client)"
+check "and says when its peer has vanished" wait_until 15 grep -q 'timed out' "$(errors client)"
 kill "$CLIENT_PID" 2>/dev/null
 
 # --- what the capture says ----------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ s.sendto(open(sys.argv[2], "rb").read(), (address, 7000))' "$1" "$(scratch datag
 }
 arrives_whole() { # TAG ADDRESS
     in_ns near background "$1" "$LONGWIRE" nc --tun lw0 -u -l 7000
-    wait_for_line "$1" listening && send_datagram "$2" && wait_until 5 same_bytes "$(scratch datagram)" "$(output "$1")"
+    wait_for_line "$1" listening && send_datagram "$2" && wait_until 15 same_bytes "$(scratch datagram)" "$(output "$1")"
     local status=$?
     stop_pid "$BACKGROUND_PID" 3
     return $status

@@ -177,9 +177,10 @@ check "and next to none for long ones" between_figures 0 0.03 "$JSON" kernel lon
 in_ns one background early "$LONGWIRE" bench connections http://10.8.0.2:8000/ --requests 100000000 \
     --duration 1h -o "$(scratch early.html)"
 EARLY_PID=$BACKGROUND_PID
-sleep 1.5
+# It looks ten times a second: something has been counted by then.
+wait_until 15 connected one 8000 && sleep 1
 kill -INT "$EARLY_PID"
-finish "$EARLY_PID" 10
+finish "$EARLY_PID" 20
 check "Ctrl-C ends a measurement" equals 130 "$FINISHED"
 check "with a report of what there was" shows "$(scratch early.html)" 'was interrupted' 'Requests a second'
 check_fails "nobody there is an error" 1 bench http://10.8.0.2:9/ --requests 50

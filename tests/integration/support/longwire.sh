@@ -70,6 +70,11 @@ finish() {
 }
 has_ended() { ! kill -0 "$1" 2>/dev/null; }
 
+# listens NAME PORT / listens_udp NAME PORT / connected NAME PORT: somebody of the kernel's side does, or is.
+listens() { in_ns "$1" ss -Hltn "sport = :$2" | grep -q .; }
+listens_udp() { in_ns "$1" ss -Hlun "sport = :$2" | grep -q .; }
+connected() { in_ns "$1" ss -Htn state established "( sport = :$2 or dport = :$2 )" | grep -q .; }
+
 # below LIMIT VALUE / between LEAST MOST VALUE
 below() { [ "$2" -lt "$1" ] || { printf '%s is not below %s\n' "$2" "$1"; return 1; }; }
 between() { { [ "$3" -ge "$1" ] && [ "$3" -le "$2" ]; } || { printf '%s is not from %s to %s\n' "$3" "$1" "$2"; return 1; }; }

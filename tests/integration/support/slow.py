@@ -34,6 +34,7 @@ class Loris:
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT
         self.socket.bind((source, 0))
+        self.begun_at = time.monotonic()
         self.socket.connect_ex(address)
         self.opened_at = self.ended_at = None
         self.answer = b""
@@ -97,15 +98,18 @@ def loris(address, count, seconds, sources):
             next_drip = now + 1
             for one in live:
                 one.drip()
-    lived = [one.ended_at - one.opened_at for one in everyone if one.opened_at and one.ended_at]
+    ended = [one for one in everyone if one.opened_at and one.ended_at]
+    # The server's clock starts at a time between the two.
+    shortest = min((one.ended_at - one.begun_at for one in ended), default=0)
+    longest = max((one.ended_at - one.opened_at for one in ended), default=0)
     report(
         opened=sum(one.opened_at is not None for one in everyone),
         told_408=sum(one.answer.startswith(b"HTTP/1.1 408") for one in everyone),
         told_503=sum(one.answer.startswith(b"HTTP/1.1 503") for one in everyone),
         reset=sum(one.reset for one in everyone),
         left=len(live) + len(opening),
-        shortest_ms=round(1000 * min(lived, default=0)),
-        longest_ms=round(1000 * max(lived, default=0)),
+        shortest_ms=round(1000 * shortest),
+        longest_ms=round(1000 * longest),
     )
 
 
