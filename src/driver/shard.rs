@@ -15,7 +15,7 @@ use crate::stack::{Chunk, Event, Flushed, Instant, Stack};
 pub(super) const PACKET_BUDGET: usize = 16;
 
 /// Bytes read after which a turn reads no more packets: what the applications take is still in the cache.
-const BYTE_BUDGET: usize = 256 * 1024;
+const BYTE_BUDGET: usize = 512 * 1024;
 
 /// Bytes that may be read before acknowledgments that can wait go out, though the device holds more packets: the
 /// longest stretch of one acknowledgment on a device of single packets, where each costs as much as reading ten. Less

@@ -74,6 +74,19 @@ impl Stack {
     /// # Errors
     /// As [`write`](Stack::write), with the chunk given back.
     pub fn write_chunk(&mut self, id: SocketId, chunk: Chunk) -> Result<(), (Error, Chunk)> {
+        self.write_chunk_with(id, chunk, SendFlags::default())
+    }
+
+    /// Like [`write_chunk`](Stack::write_chunk), and says what kind of write it is.
+    ///
+    /// # Errors
+    /// As `write_chunk`.
+    pub fn write_chunk_with(
+        &mut self,
+        id: SocketId,
+        chunk: Chunk,
+        flags: SendFlags,
+    ) -> Result<(), (Error, Chunk)> {
         if let Err(error) = self.check_memory_to_write(id) {
             return Err((error, chunk));
         }
@@ -82,7 +95,7 @@ impl Stack {
             Some(_) => return Err((Error::InvalidInput, chunk)),
             None => return Err((Error::StaleSocket, chunk)),
         };
-        tcp.connection.write_chunk(&self.env.pool, chunk)?;
+        tcp.connection.write_chunk_with(&self.env.pool, chunk, flags)?;
         self.mark_output(id);
         Ok(())
     }

@@ -70,7 +70,8 @@ pub trait SegmentSink {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SendFlags {
     /// More follows soon: a last segment that is not full waits for it, until an acknowledgment comes, or for a
-    /// retransmission time-out if nothing is under way (`MSG_MORE`).
+    /// retransmission time-out if nothing is under way (`MSG_MORE`). While a whole super-packet is under way, so does what
+    /// makes up less than another one.
     pub more: bool,
     /// A record ends here: no segment holds bytes of this write and of the next (`MSG_EOR`). TCP has no records; the
     /// receiver may still read across.

@@ -113,8 +113,8 @@ impl Connection {
         }
         let window = self.window_room();
         let record = self.unsent_of_record(unsent);
-        let len = record.min(window).min(self.cwnd_room()).min(self.burst());
-        let mss = u32::from(self.segment_size());
+        let (burst, mss) = (self.burst(), u32::from(self.segment_size()));
+        let len = record.min(window).min(self.cwnd_room()).min(burst);
         if len < record {
             let whole = len / mss * mss;
             // Less than a segment only if the peer's window has never been much larger.
@@ -128,8 +128,19 @@ impl Connection {
         }
         // Nothing can be added to a record that another one follows: there is nothing to wait for.
         let complete = record < unsent;
+        if !complete && len < burst && self.waits_for_a_whole_burst() {
+            return None;
+        }
         let len = if complete || self.may_send_tail(len, mss) { len } else { len / mss * mss };
         (len > 0).then_some(Action::Data { len, fin: fin && len == unsent })
+    }
+
+    /// Whether less than a super-packet waits for those bytes that the application has announced, to be a whole one: a
+    /// small one costs as much. Only while a whole one is under way, whose acknowledgment ends the wait.
+    fn waits_for_a_whole_burst(&self) -> bool {
+        let tail = self.active.outgoing.as_ref().map(|outgoing| outgoing.tail).unwrap_or_default();
+        let announced = tail.held && !tail.pushed && !self.fin_queued;
+        announced && self.in_flight() >= self.largest_burst()
     }
 
     /// Whether the last segment may go although it is not full.

@@ -27,7 +27,7 @@ impl Connection {
 
     /// The same, if sending is paced: as configured, or because the controller is about the rate.
     pub(super) fn pacing_rate(&self) -> Option<u64> {
-        self.sending_rate().filter(|_| self.is_paced())
+        if self.is_paced() { self.sending_rate() } else { None }
     }
 
     /// Whether there is such a rate.

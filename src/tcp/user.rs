@@ -1,6 +1,6 @@
 //! The application's calls (RFC 9293 3.9.1, 3.10.2–3.10.6).
 
-use super::active::Tail;
+use super::active::{Outgoing, Tail};
 use super::connection::{Connection, Pending};
 use super::news::News;
 use super::{Context, Error, SendFlags, SocketOptions, State, right_sizing};
@@ -88,17 +88,22 @@ impl Connection {
         let room = self.check_writable()?;
         let count = bytes.len().min(room);
         if count > 0 {
-            self.note_application_limit();
-            let end = self.snd_una + self.queued() as u32 + count as u32;
-            let outgoing = self.active.outgoing.get_or_insert_default();
-            outgoing.queue.write(pool, &bytes[..count]);
             let flags = if count == bytes.len() { flags } else { SendFlags::default() };
-            if flags.end_of_record {
-                outgoing.records.end_at(end);
-            }
-            outgoing.tail = Tail { more: flags.more, held: flags.more, pushed: false };
+            self.note_write(count, flags).queue.write(pool, &bytes[..count]);
         }
         Ok(count)
+    }
+
+    /// Takes down what is said of the `count` bytes that are to be put into the queue, which it returns.
+    fn note_write(&mut self, count: usize, flags: SendFlags) -> &mut Outgoing {
+        self.note_application_limit();
+        let end = self.snd_una + self.queued() as u32 + count as u32;
+        let outgoing = self.active.outgoing.get_or_insert_default();
+        if flags.end_of_record {
+            outgoing.records.end_at(end);
+        }
+        outgoing.tail = Tail { more: flags.more, held: flags.more, pushed: false };
+        outgoing
     }
 
     /// What was written goes out now, as far as the windows allow, whatever else would make it wait: Nagle's algorithm,
@@ -115,6 +120,19 @@ impl Connection {
     /// As [`write`](Self::write), with the chunk given back. One that is larger than the room is taken if the queue
     /// is empty, since it would never fit.
     pub fn write_chunk(&mut self, pool: &Pool, chunk: Chunk) -> Result<(), (Error, Chunk)> {
+        self.write_chunk_with(pool, chunk, SendFlags::default())
+    }
+
+    /// Like [`write_chunk`](Self::write_chunk), and says what kind of write it is.
+    ///
+    /// # Errors
+    /// As `write_chunk`.
+    pub fn write_chunk_with(
+        &mut self,
+        pool: &Pool,
+        chunk: Chunk,
+        flags: SendFlags,
+    ) -> Result<(), (Error, Chunk)> {
         match self.check_writable() {
             Err(error) => Err((error, chunk)),
             Ok(room) if chunk.len() > room && self.queued() > 0 => {
@@ -123,10 +141,8 @@ impl Connection {
             }
             Ok(_) if chunk.is_empty() => Ok(()),
             Ok(_) => {
-                self.note_application_limit();
-                let outgoing = self.active.outgoing.get_or_insert_default();
-                outgoing.queue.push(pool, chunk);
-                outgoing.tail = Tail::default();
+                let count = chunk.len();
+                self.note_write(count, flags).queue.push(pool, chunk);
                 Ok(())
             }
         }

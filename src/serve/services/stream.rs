@@ -3,7 +3,7 @@
 use std::net::Shutdown;
 
 use super::Kind;
-use crate::driver::{Chunk, Error, Instant, SharedStack, SocketId, Stack};
+use crate::driver::{Chunk, Error, Instant, SendFlags, SharedStack, SocketId, Stack};
 
 /// RFC 864's pattern: 95 lines of 72 characters, each beginning one character later.
 const LINE: usize = 74;
@@ -94,7 +94,7 @@ impl Stream {
         if self.kind != Kind::Chargen || self.fin_sent {
             return Ok(Step::Blocked);
         }
-        let step = Step::of(stack.write(socket, &CHARACTERS[self.position..]));
+        let step = Step::of(stack.write_with(socket, &CHARACTERS[self.position..], SendFlags::MORE));
         if let Ok(Step::Moved(count)) = step {
             self.position = (self.position + count) % CHARACTERS.len();
         }

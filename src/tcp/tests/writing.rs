@@ -86,6 +86,41 @@ fn send_2_msg_more_holds_no_full_segment() {
     rig.recv_nothing();
 }
 
+/// The window of 4,000 bytes makes super-packets of two segments.
+#[test]
+fn send_2_msg_more_waits_for_a_whole_super_packet_while_one_is_under_way() {
+    let mut rig = established_with(SocketOptions { min_burst: 10, ..SocketOptions::default() });
+    rig.send(window(ack(1, 1), 4_000), b"");
+    rig.connection.max_snd_wnd = 4_000;
+    rig.write_with(2_000, SendFlags::MORE);
+    rig.recv_data(1, 2_000);
+    rig.write_with(1_500, SendFlags::MORE);
+    rig.recv_nothing();
+    rig.write_with(600, SendFlags::MORE);
+    rig.recv_data(2_001, 2_000);
+    rig.send(window(ack(1, 2_001), 4_000), b"");
+    rig.write_with(900, SendFlags::MORE);
+    rig.recv_nothing();
+    rig.send(window(ack(1, 4_001), 4_000), b"");
+    rig.recv_data(4_001, 1_000);
+}
+
+#[test]
+fn what_nobody_adds_to_does_not_wait_for_a_whole_super_packet() {
+    let mut rig = established_with(SocketOptions { min_burst: 10, ..SocketOptions::default() });
+    rig.send(window(ack(1, 1), 4_000), b"");
+    rig.connection.max_snd_wnd = 4_000;
+    rig.write_with(2_000, SendFlags::MORE);
+    rig.recv_data(1, 2_000);
+    rig.write(1_000);
+    rig.recv_data(2_001, 1_000);
+    rig.write_with(1_000, SendFlags::MORE);
+    rig.recv_nothing();
+    rig.connection.push();
+    rig.transmit();
+    rig.recv_data(3_001, 1_000);
+}
+
 #[test]
 fn send_2_an_acknowledgment_ends_the_wait_for_more() {
     let mut rig = Rig::established();

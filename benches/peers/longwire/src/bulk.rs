@@ -3,16 +3,18 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use longwire::driver::{Application, Chunk, Error, Event, Instant, SharedStack, SocketId, Stack};
+use longwire::driver::{
+    Application, Chunk, Error, Event, Instant, SendFlags, SharedStack, SocketId, Stack,
+};
 
 /// Bytes that all connections move in a turn: a turn's bytes are still in the nearer cache when they are sent.
-const TURN: usize = 256 * 1024;
+const TURN: usize = 512 * 1024;
 /// Bytes that one call moves at most: as much as a super-packet.
 const PIECE: usize = 64 * 1024;
 /// Where what is received goes within its allocation: half a page from where it comes from, as with the floor.
 const APART: usize = 2_048;
 
-/// How a connection moves its bytes.
+/// How a connection moves its bytes. What it sends it announces to have more of: it is limited by its turn alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Receives into memory of its own.
@@ -80,9 +82,10 @@ impl Bulk {
         match form {
             Form::Read => stack.read(socket, &mut self.memory[APART..]),
             Form::ReadChunk => stack.read_chunk(socket).map(|chunk| chunk.map_or(0, |chunk| chunk.len())),
-            Form::Write => stack.write(socket, &self.memory[APART..]),
+            Form::Write => stack.write_with(socket, &self.memory[APART..], SendFlags::MORE),
             Form::WriteChunk => {
-                let written = stack.write_chunk(socket, Chunk::from(self.shared.clone()));
+                let chunk = Chunk::from(self.shared.clone());
+                let written = stack.write_chunk_with(socket, chunk, SendFlags::MORE);
                 written.map(|()| self.shared.len()).map_err(|(error, _)| error)
             }
         }
