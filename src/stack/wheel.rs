@@ -16,6 +16,8 @@ use crate::time::Instant;
 const TICK: u64 = 64_000;
 /// The furthest that a node can be ahead, in ticks: 38 hours.
 const REACH: u64 = (1 << 31) - 1;
+/// After so many ticks at the latest what is due says anew since when. Less than half of [`REACH`] passes between two times.
+const ERA: u64 = 1 << 29;
 /// Levels of six bits: enough for every tick of a 64-bit count of nanoseconds.
 const LEVELS: usize = 9;
 const BITS: u32 = 6;
@@ -128,11 +130,25 @@ impl Wheel {
         if target <= self.elapsed {
             return; // most packets come within the tick of the one before
         }
+        let before = self.elapsed;
         while let Some((list, start)) = self.earliest().filter(|&(_, start)| start <= target) {
             self.elapsed = start;
             self.empty(list);
         }
         self.elapsed = self.elapsed.max(target);
+        if self.elapsed / ERA != before / ERA {
+            self.keep_due();
+        }
+    }
+
+    /// What has been due for longer than [`REACH`] would seem to lie ahead.
+    fn keep_due(&mut self) {
+        let (now, mut key) = (self.elapsed as u32, self.heads[DUE]);
+        while key != NONE {
+            let node = self.node_mut(key);
+            node.tick = now;
+            key = node.next;
+        }
     }
 
     /// Takes the next due key out of the wheel.
@@ -218,6 +234,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::time::Duration;
 
     fn due(wheel: &mut Wheel, now: Instant) -> Vec<u32> {
         wheel.advance(now);
@@ -276,6 +293,23 @@ mod tests {
         wheel.advance(Instant::from_nanos(REACH * TICK));
         wheel.arm(3, Instant::from_nanos(2 * REACH * TICK));
         assert_eq!(due(&mut wheel, Instant::from_secs(1 << 30)), [3, 4]);
+    }
+
+    #[test]
+    fn what_is_due_and_not_taken_for_days_never_seems_to_lie_ahead() {
+        let day = Duration::from_secs(86_400);
+        let (soon, much_later) = (Instant::from_millis(5), Instant::ZERO + day * 30);
+        for step in [day / 100, day / 2, day, day * 2, day * 5] {
+            let (mut wheel, mut now) = (Wheel::new(Instant::ZERO), Instant::ZERO);
+            wheel.arm(3, soon);
+            while now < Instant::ZERO + day * 10 {
+                now += step;
+                wheel.advance(now);
+                assert!(wheel.fires_by(3, soon) && wheel.armed_for(3).unwrap() <= now, "{step:?}, {now}");
+            }
+            wheel.arm(3, much_later);
+            assert_eq!(wheel.pop_due(), Some(3), "it stays where it is");
+        }
     }
 
     #[test]

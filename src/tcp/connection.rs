@@ -13,7 +13,7 @@ use super::right_sizing::RightSizing;
 use super::rtt::RttEstimator;
 use super::timers::{CoarseDeadline, Timers};
 use super::totals::Totals;
-use super::window::{ReceiveWindow, Scaling};
+use super::window::{ReceiveWindow, Reception, Scaling};
 use super::{
     Context, Error, Events, PathState, SocketOptions, State, TcpInfo, TimeWait, TimerInfo, TimerKind,
 };
@@ -329,6 +329,16 @@ impl Connection {
             .as_ref()
             .map_or(0, |incoming| incoming.queue.pinned() + incoming.reassembly.pinned());
         self.right_sizing.size().saturating_sub(pinned)
+    }
+
+    pub(super) fn reception(&self) -> Reception {
+        Reception {
+            rcv_nxt: self.rcv_nxt,
+            room: self.receive_room(),
+            buffer: self.right_sizing.size(),
+            mss: self.mss,
+            scaling: self.scaling,
+        }
     }
 
     /// Gives the queues back once they hold nothing.

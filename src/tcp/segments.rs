@@ -260,8 +260,7 @@ impl Connection {
 
     /// A header of the synchronised states: acknowledgment, window, timestamps, SACK.
     pub(super) fn header(&mut self, now: Instant, seq: SeqNumber, flags: TcpFlags) -> TcpHeader {
-        let (room, buffer) = (self.receive_room(), self.right_sizing.size());
-        let window = self.window.announce(self.rcv_nxt, room, buffer, self.mss, self.scaling);
+        let window = self.window.announce(&self.reception());
         TcpHeader {
             seq,
             ack: self.rcv_nxt,

@@ -62,9 +62,7 @@ impl Connection {
 
     /// Reading has freed memory: the peer hears of it if that is worth a segment.
     fn after_read(&mut self) {
-        let (room, buffer) = (self.receive_room(), self.right_sizing.size());
-        let (rcv_nxt, mss, scaling) = (self.rcv_nxt, self.mss, self.scaling);
-        if self.state.can_receive() && self.window.update_is_due(rcv_nxt, room, buffer, mss, scaling) {
+        if self.state.can_receive() && self.window.update_is_due(&self.reception()) {
             self.pending.add(Pending::ACK);
         }
         self.release_memory();

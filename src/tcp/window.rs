@@ -36,6 +36,19 @@ impl Scaling {
     }
 }
 
+/// What the window to offer follows from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reception {
+    pub(super) rcv_nxt: SeqNumber,
+    /// Bytes of the receive buffer that are free.
+    pub(super) room: usize,
+    /// All bytes of it.
+    pub(super) buffer: usize,
+    /// The most that the peer sends in a segment.
+    pub(super) mss: u16,
+    pub(super) scaling: Scaling,
+}
+
 /// The receive sequence space (RFC 9293 3.3.1):
 ///
 /// ```text
@@ -72,37 +85,24 @@ impl ReceiveWindow {
         if size == 0 { rcv_nxt } else { self.edge + (scaling.unit() - 1) }
     }
 
-    /// The edge that `room` bytes of free memory allow, if it is worth announcing (RFC 1122 4.2.3.3, the receiver's
+    /// The edge that the free memory allows, if it is worth announcing (RFC 1122 4.2.3.3, the receiver's
     /// silly-window avoidance): further by a segment or half the buffer.
-    fn wanted(
-        &self,
-        rcv_nxt: SeqNumber,
-        room: usize,
-        buffer: usize,
-        mss: u16,
-        scaling: Scaling,
-    ) -> Option<SeqNumber> {
-        let max = u32::from(u16::MAX) * scaling.unit();
-        let room = u32::try_from(room).unwrap_or(u32::MAX).min(max) / scaling.unit() * scaling.unit();
-        let edge = rcv_nxt + room;
+    fn wanted(&self, at: &Reception) -> Option<SeqNumber> {
+        let unit = at.scaling.unit();
+        let max = u32::from(u16::MAX) * unit;
+        let room = u32::try_from(at.room).unwrap_or(u32::MAX).min(max) / unit * unit;
+        let edge = at.rcv_nxt + room;
         let gain = edge.distance(self.edge);
-        let worth = (buffer / 2).min(usize::from(mss)).max(1);
+        let worth = (at.buffer / 2).min(usize::from(at.mss)).max(1);
         (gain > 0 && gain as usize >= worth).then_some(edge)
     }
 
     /// The window field for a segment sent now; from here on the edge stands.
-    pub(super) fn announce(
-        &mut self,
-        rcv_nxt: SeqNumber,
-        room: usize,
-        buffer: usize,
-        mss: u16,
-        scaling: Scaling,
-    ) -> u16 {
-        if let Some(edge) = self.wanted(rcv_nxt, room, buffer, mss, scaling) {
+    pub(super) fn announce(&mut self, at: &Reception) -> u16 {
+        if let Some(edge) = self.wanted(at) {
             self.edge = edge;
         }
-        self.field(rcv_nxt, scaling)
+        self.field(at.rcv_nxt, at.scaling)
     }
 
     /// The window field for the edge as it is, rounded up: it never shrinks (RFC 9293 3.8.6, SHLD-14).
@@ -112,18 +112,11 @@ impl ReceiveWindow {
 
     /// Whether the application has read so much that the peer should hear of it without waiting for data: the
     /// window at least doubles, or opens from less than a segment.
-    pub(super) fn update_is_due(
-        &self,
-        rcv_nxt: SeqNumber,
-        room: usize,
-        buffer: usize,
-        mss: u16,
-        scaling: Scaling,
-    ) -> bool {
-        let size = self.size(rcv_nxt);
-        self.wanted(rcv_nxt, room, buffer, mss, scaling).is_some_and(|edge| {
-            let wanted = edge - rcv_nxt;
-            size < u32::from(mss) || wanted / 2 >= size
+    pub(super) fn update_is_due(&self, at: &Reception) -> bool {
+        let size = self.size(at.rcv_nxt);
+        self.wanted(at).is_some_and(|edge| {
+            let wanted = edge - at.rcv_nxt;
+            size < u32::from(at.mss) || wanted / 2 >= size
         })
     }
 }
@@ -136,29 +129,33 @@ mod tests {
     /// Neither side scales.
     const BYTES: Scaling = Scaling(0);
 
+    fn at(rcv_nxt: SeqNumber, room: usize, buffer: usize) -> Reception {
+        Reception { rcv_nxt, room, buffer, mss: 1_460, scaling: BYTES }
+    }
+
     #[test]
     fn rfc_9293_3_8_6_the_edge_never_moves_back() {
         let mut window = ReceiveWindow::new(NXT, 10_000);
-        assert_eq!(window.announce(NXT, 4_000, 10_000, 1460, BYTES), 10_000);
-        assert_eq!(window.announce(NXT + 3_000, 0, 10_000, 1460, BYTES), 7_000);
-        assert_eq!(window.announce(NXT + 10_000, 0, 10_000, 1460, BYTES), 0);
+        assert_eq!(window.announce(&at(NXT, 4_000, 10_000)), 10_000);
+        assert_eq!(window.announce(&at(NXT + 3_000, 0, 10_000)), 7_000);
+        assert_eq!(window.announce(&at(NXT + 10_000, 0, 10_000)), 0);
     }
 
     #[test]
     fn rfc_1122_4_2_3_3_small_gains_are_not_announced() {
         let mut window = ReceiveWindow::new(NXT, 0);
-        assert_eq!(window.announce(NXT, 1_459, 10_000, 1460, BYTES), 0);
-        assert_eq!(window.announce(NXT, 1_460, 10_000, 1460, BYTES), 1_460);
+        assert_eq!(window.announce(&at(NXT, 1_459, 10_000)), 0);
+        assert_eq!(window.announce(&at(NXT, 1_460, 10_000)), 1_460);
         let mut tiny = ReceiveWindow::new(NXT, 0);
-        assert_eq!(tiny.announce(NXT, 499, 1_000, 1460, BYTES), 0);
-        assert_eq!(tiny.announce(NXT, 500, 1_000, 1460, BYTES), 500, "half of a small buffer is worth it");
+        assert_eq!(tiny.announce(&at(NXT, 499, 1_000)), 0);
+        assert_eq!(tiny.announce(&at(NXT, 500, 1_000)), 500, "half of a small buffer is worth it");
     }
 
     #[test]
     fn rounding_never_shrinks_a_scaled_window() {
         let scaling = Scaling::agreed(3);
         let mut window = ReceiveWindow::new(NXT, 2_560);
-        assert_eq!(window.announce(NXT + 1, 0, 4_096, 1460, scaling), 10, "2559 bytes are rounded up");
+        assert_eq!(window.announce(&Reception { scaling, ..at(NXT + 1, 0, 4_096) }), 10, "2559 bytes are rounded up");
         assert!(window.limit(NXT + 1, scaling).ge(NXT + 1 + (10 << 8)), "and what was said is accepted");
         for i in 1..2_560 {
             assert!(
@@ -179,15 +176,15 @@ mod tests {
     #[test]
     fn the_field_saturates() {
         let mut window = ReceiveWindow::new(NXT, 0);
-        assert_eq!(window.announce(NXT, 1 << 20, 1 << 20, 1460, BYTES), u16::MAX);
+        assert_eq!(window.announce(&at(NXT, 1 << 20, 1 << 20)), u16::MAX);
     }
 
     #[test]
     fn updates_are_sent_when_the_window_doubles() {
         let mut window = ReceiveWindow::new(NXT, 0);
-        window.announce(NXT, 20_000, 20_000, 1460, BYTES);
-        assert!(!window.update_is_due(NXT + 5_000, 20_000, 20_000, 1460, BYTES));
-        assert!(window.update_is_due(NXT + 12_000, 20_000, 20_000, 1460, BYTES));
-        assert!(window.update_is_due(NXT + 19_000, 20_000, 20_000, 1460, BYTES));
+        window.announce(&at(NXT, 20_000, 20_000));
+        assert!(!window.update_is_due(&at(NXT + 5_000, 20_000, 20_000)));
+        assert!(window.update_is_due(&at(NXT + 12_000, 20_000, 20_000)));
+        assert!(window.update_is_due(&at(NXT + 19_000, 20_000, 20_000)));
     }
 }
