@@ -102,17 +102,8 @@ check "and the gateway keeps little of it" below 16000 "$(($(resident) - BEFORE)
 # --- many and much ------------------------------------------------------------------------------------------------
 
 # More at a time than there are places: the others wait.
-many() {
-    local number host
-    for ((number = 0; number < 400; number++)); do
-        host=$OUT4
-        ((number % 2)) && host="[$OUT6]"
-        printf 'url = "http://%s:8080/bytes/100000"\noutput = "%s"\n' "$host" "$(scratch "many.$number")"
-    done >"$(scratch many.config)"
-    curl_in inside --fail --parallel --parallel-immediate --parallel-max 400 --config "$(scratch many.config)" &&
-        equals "400 ${SMALL%% *}" "$(sha256sum "$NS_DIR"/many.[0-9]* | cut -d' ' -f1 | sort | uniq -c | awk '{ print $1, $2 }')"
-}
-check "400 at a time through 300 places" many
+check "400 at a time through 300 places" fetch_many inside 400 "${SMALL%% *}" \
+    "http://$OUT4:8080/bytes/100000" "http://[$OUT6]:8080/bytes/100000"
 
 GIGABYTE=1000000000
 check "1 GB arrives as it was sent" equals "$(there $GIGABYTE | sha256sum)" \

@@ -10,16 +10,11 @@ SUM=$(sha256sum "$(scratch expected)" | cut -d' ' -f1)
 ns_add one
 server one server --tun lw0
 
-# transfers TAG ARGUMENT…: COUNT of them at a time in one curl, each slow enough to meet all others; half over IPv6.
+# transfers TAG PATH [LINE…]: COUNT of them at a time in one curl, each slow enough to meet all others; half over IPv6.
+# The lines are curl's configuration.
 transfers() {
-    local tag=$1 number host
-    shift
-    for ((number = 0; number < COUNT; number++)); do
-        host=$V4
-        ((number % 2)) && host="[$V6]"
-        printf 'url = "http://%s%s"\noutput = "%s"\n' "$host" "$1" "$(scratch "$tag.$number")"
-        [ -z "${2:-}" ] || printf 'upload-file = "%s"\nrequest = "POST"\n' "$2"
-    done >"$(scratch "$tag.config")"
+    local tag=$1
+    transfer_config "$tag" $COUNT "http://$V4$2" "http://[$V6]$2" "${@:3}"
     in_ns one background "$tag" timeout 50 curl --no-progress-meter --fail --globoff --parallel --parallel-immediate \
         --parallel-max $COUNT --limit-rate 400k --config "$(scratch "$tag.config")"
     TRANSFERS_PID=$BACKGROUND_PID
@@ -39,10 +34,9 @@ MOST=$(most_open)
 finish "$TRANSFERS_PID" 50
 check "no download fails" equals "0 " "$FINISHED $(cat "$(errors down)")"
 check "all $COUNT were there at the same time" between $COUNT $((COUNT + 2)) "$MOST"
-sums() { sha256sum "$NS_DIR/$1".[0-9]* | cut -d' ' -f1 | sort | uniq -c | awk '{ print $1, $2 }'; }
-check "each is the right bytes" equals "$COUNT $SUM" "$(sums down)"
+check "each is the right bytes" equals "$COUNT $SUM" "$(sums_of down)"
 
-transfers up /sha256 "$(scratch expected)"
+transfers up /sha256 "upload-file = \"$(scratch expected)\"" 'request = "POST"'
 finish "$TRANSFERS_PID" 50
 check "no upload fails" equals "0 " "$FINISHED $(cat "$(errors up)")"
 check "each arrived as the right bytes" equals "$COUNT $SIZE $SUM" \

@@ -74,19 +74,8 @@ queue() { metric one "queue_$1{queue=\"$2\"}"; }
 # forwarded: packets that came to one queue and went to the other. Not asked over the stack: the question might do so itself.
 forwarded() { lw metrics | awk '$1 == "longwire_ip_forwarded_total" { print $2 }'; }
 
-transfer_many() { # eighty clients at once, half over IPv6
-    local number host
-    for ((number = 0; number < 80; number++)); do
-        host=$V4
-        ((number % 2)) && host="[$V6]"
-        printf 'url = "http://%s/bytes/300000"\noutput = "%s"\n' "$host" "$(scratch "many.$number")"
-    done >"$(scratch many.config)"
-    curl_in one --fail --parallel --parallel-immediate --parallel-max 80 --config "$(scratch many.config)" || return
-    pattern_bytes 300000 | sha256sum | cut -d' ' -f1 >"$(scratch expected)"
-    equals "80 $(cat "$(scratch expected)")" \
-        "$(sha256sum "$NS_DIR"/many.[0-9]* | cut -d' ' -f1 | sort | uniq -c | awk '{ print $1, $2 }')"
-}
-check "eighty clients at once get the right bytes" transfer_many
+check "eighty clients at once get the right bytes" fetch_many one 80 "$(pattern_bytes 300000 | sha256sum | cut -d' ' -f1)" \
+    "http://$V4/bytes/300000" "http://[$V6]/bytes/300000"
 both_have_some() {
     local first second
     first=$(queue passive_opens_total 0) second=$(queue passive_opens_total 1)

@@ -45,6 +45,27 @@ at_once() {
     cat "$written"/*
 }
 
+# transfer_config TAG COUNT URL URL [LINE…]: curl's configuration, "$(scratch TAG.config)", for so many transfers, in turn
+# from the one and the other; each body goes to a file of its own. The lines are for each of them.
+transfer_config() {
+    local tag=$1 count=$2 urls=("$3" "$4") number
+    shift 4
+    for ((number = 0; number < count; number++)); do
+        printf 'url = "%s"\noutput = "%s"\n' "${urls[number % 2]}" "$(scratch "$tag.$number")"
+        printf '%s\n' "$@"
+    done >"$(scratch "$tag.config")"
+}
+
+# sums_of TAG: how many of these bodies have which hash.
+sums_of() { sha256sum "$NS_DIR/$1".[0-9]* | cut -d' ' -f1 | sort | uniq -c | awk '{ print $1, $2 }'; }
+
+# fetch_many NAME COUNT HASH URL URL: so many downloads at once by one curl; each body has the hash.
+fetch_many() {
+    transfer_config many "$2" "$4" "$5"
+    curl_in "$1" --fail --parallel --parallel-immediate --parallel-max "$2" --config "$(scratch many.config)" &&
+        equals "$2 $3" "$(sums_of many)"
+}
+
 # metric NAME COUNTER: a value from the metrics of the server in a namespace, without the prefix that all have.
 metric() { curl_in "$1" "http://$V4/metrics" | awk -v name="longwire_$2" '$1 == name { print $2 }'; }
 
