@@ -116,9 +116,16 @@ impl Demux {
     }
 }
 
-/// Linear probing over slots of `tag << 32 | flow`; zero is vacant, as no flow is zero.
+/// `tag << 32 | flow`; zero is vacant, as no flow is zero.
+type Slot = u64;
+
+/// Bytes of the table for each flow that there is room for.
+#[cfg(test)]
+pub(super) const SLOT_BYTES: usize = size_of::<Slot>();
+
+/// Linear probing over slots.
 struct Table {
-    slots: Box<[u64]>,
+    slots: Box<[Slot]>,
     len: usize,
 }
 
@@ -163,7 +170,7 @@ impl Table {
         }
     }
 
-    fn insert(&mut self, slot: u64) {
+    fn insert(&mut self, slot: Slot) {
         let mut position = self.home((slot >> 32) as u32);
         while self.slots[position] != 0 {
             position = self.after(position);
@@ -301,6 +308,6 @@ mod tests {
 
     #[test]
     fn a_slot_is_8_bytes() {
-        assert_eq!(size_of_val(&Table::new(64).slots[0]), 8);
+        assert_eq!(SLOT_BYTES, 8);
     }
 }

@@ -44,6 +44,10 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
+    /// Bytes of a place, its generation included.
+    #[cfg(test)]
+    pub(super) const PLACE_BYTES: usize = size_of::<Page<T>>().div_ceil(PAGE);
+
     /// Values held.
     pub(super) fn len(&self) -> usize {
         self.len

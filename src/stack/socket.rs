@@ -154,6 +154,9 @@ pub(super) type SharedOptions = Arc<crate::tcp::SocketOptions>;
 
 #[cfg(test)]
 mod tests {
+    use super::super::demux::SLOT_BYTES;
+    use super::super::slab::Slab;
+    use super::super::wheel::Wheel;
     use super::*;
 
     #[test]
@@ -176,11 +179,8 @@ mod tests {
 
     #[test]
     fn a_half_open_connection_costs_at_most_128_bytes() {
-        let timer_node = 12;
-        let demultiplexer_slot = 8;
         let syn_queue_place = size_of::<u32>();
-        let slab_slot = size_of::<HalfOpenEntry>() + 8;
-        let total = slab_slot + timer_node + demultiplexer_slot + syn_queue_place;
+        let total = Slab::<HalfOpenEntry>::PLACE_BYTES + Wheel::NODE_BYTES + SLOT_BYTES + syn_queue_place;
         assert!(total <= 128, "{total} bytes");
     }
 }
