@@ -8,7 +8,7 @@
 use std::ops::{Deref, DerefMut};
 
 use super::fast_open::FastOpen;
-use super::path_mtu::PathLimit;
+use super::path_mtu::PathFindings;
 use super::reassembly::Reassembly;
 use super::records::Records;
 use super::recovery::Recovery;
@@ -97,8 +97,8 @@ pub(super) struct Activity {
     pub(super) tail_probe: TailProbe,
     /// What the last reduction of the window can be undone with, until it is known to have been due.
     pub(super) undo: Option<Box<Undo>>,
-    /// What the path has shown that it does not carry.
-    pub(super) path_limit: Option<Box<PathLimit>>,
+    /// What the path has shown that it does not carry, or may not.
+    pub(super) path: Option<Box<PathFindings>>,
     /// During a handshake of TCP Fast Open.
     pub(super) fast_open: Option<Box<FastOpen>>,
 
@@ -125,7 +125,7 @@ impl Activity {
         marked_until: None,
         tail_probe: TailProbe::NONE,
         undo: None,
-        path_limit: None,
+        path: None,
         fast_open: None,
         unacknowledged: 0,
         duplicate: None,
@@ -143,7 +143,7 @@ impl Activity {
 
     /// Whether the application has, or what comes next.
     pub(super) fn is_awaited(&self) -> bool {
-        self.incoming.is_some() || self.path_limit.is_some() || self.fast_open.is_some()
+        self.incoming.is_some() || self.path.is_some() || self.fast_open.is_some()
     }
 }
 

@@ -30,7 +30,7 @@ enum Action {
 impl Connection {
     /// Sends what may be sent now.
     pub fn poll_transmit(&mut self, cx: &mut Context<'_>, sink: &mut dyn SegmentSink) -> Transmit {
-        self.forget_path_limit(cx.now);
+        self.review_path(cx.now);
         self.age_window(cx);
         self.restart_after_idle(cx);
         if let Some(active) = self.active.existing() {

@@ -8,21 +8,39 @@
 use super::Context;
 use super::connection::{Connection, TIMESTAMPS_LEN};
 use crate::time::{Duration, Instant};
+use crate::wire::SeqNumber;
 
 /// How long a limit stands before larger segments are tried again (RFC 1191 6.3, RFC 8201 4).
 const LIFETIME: Duration = Duration::from_secs(600);
-/// Every so many time-outs in a row full segments are suspected to be too large for a path that says nothing.
+/// After so many time-outs in a row full segments are suspected to be too large for a path that says nothing.
 const SUSPICIOUS: u8 = 3;
-/// What is tried then first: what fits 1,280 bytes over either family, and so nearly every tunnel.
+/// What is tried first then: what fits 1,280 bytes over either family, and so nearly every tunnel.
 const TUNNEL_MSS: u16 = 1_220;
 /// Steps down for a router that does not say how far: MTUs of RFC 1191 7.1, less 40 for the headers.
 const PLATEAUS: [u16; 8] = [31_960, 17_874, 8_126, 4_312, 1_962, 1_452, 966, 536];
 
-/// That the path carries less than both ends agreed upon.
+/// What is known of the path beyond what both ends agreed upon.
+#[derive(Debug, Default)]
+pub(super) struct PathFindings {
+    limit: Option<Limit>,
+    trial: Option<Trial>,
+}
+
+/// That it carries less.
 #[derive(Debug)]
-pub(super) struct PathLimit {
+struct Limit {
     /// SND.MSS without it.
     unlimited: u16,
+    until: Instant,
+}
+
+/// A smaller segment that went out when full ones had gone unanswered. If it arrives, and full ones still do not, they are
+/// too large. If they do, nothing at all had arrived for a while.
+#[derive(Debug)]
+struct Trial {
+    /// Its size, options included.
+    mss: u16,
+    end: SeqNumber,
     until: Instant,
 }
 
@@ -42,27 +60,51 @@ impl Connection {
     }
 
     /// The retransmission timer has fired again. If full segments are what does not arrive, smaller ones may (RFC 4821
-    /// 7.7; RFC 8899 4.3).
+    /// 7.7; RFC 8899 4.3): one is tried, and tells this from an outage.
     pub(super) fn suspect_black_hole(&mut self, cx: &mut Context<'_>) {
-        if !self.active.retries.is_multiple_of(SUSPICIOUS) {
-            return;
-        }
         let Some(hole) = self.active.outgoing.as_ref().and_then(|outgoing| outgoing.log.first_hole()) else {
             return;
         };
-        let sent = hole.len.min(hole.size.min(self.snd_mss).into()) + u32::from(self.options_len());
-        let smaller = [TUNNEL_MSS, self.least_mss].into_iter().find(|&size| u32::from(size) < sent);
-        if let Some(size) = smaller {
-            cx.counters.path_mtu_black_holes += 1;
-            self.limit_segments(cx, size);
+        let lost = hole.len.min(hole.size.min(self.snd_mss).into()) + u32::from(self.options_len());
+        let trial = self.active.path.as_ref().and_then(|path| path.trial.as_ref());
+        let arrived = trial.filter(|trial| trial.end.le(self.snd_una)).map(|trial| trial.mss);
+        match arrived.filter(|&mss| u32::from(mss) < lost) {
+            Some(mss) => {
+                cx.counters.path_mtu_black_holes += 1;
+                self.limit_segments(cx, mss);
+            }
+            None if self.active.retries.is_multiple_of(SUSPICIOUS) => self.try_smaller(cx, lost),
+            None => {}
         }
     }
 
-    /// Once its time is over a limit may be no longer true.
-    pub(super) fn forget_path_limit(&mut self, now: Instant) {
-        let limit =
-            self.active.existing().and_then(|active| active.path_limit.take_if(|limit| limit.until <= now));
-        if let Some(limit) = limit {
+    /// What goes out next is smaller than the segment that was `lost`, options included, if there is anything smaller.
+    fn try_smaller(&mut self, cx: &Context<'_>, lost: u32) {
+        let first = if self.active.retries == SUSPICIOUS { TUNNEL_MSS } else { self.least_mss };
+        let Some(mss) = [first, self.least_mss].into_iter().find(|&mss| u32::from(mss) < lost) else {
+            return;
+        };
+        let size = mss - self.options_len();
+        let trial = Trial { mss, end: self.snd_una + size.into(), until: cx.now + LIFETIME };
+        let Some(active) = self.active.existing() else { return };
+        active.path.get_or_insert_default().trial = Some(trial);
+        if let Some(outgoing) = &mut active.outgoing {
+            outgoing.log.cut_head(size);
+        }
+    }
+
+    /// Once its time is over a limit may be no longer true, and when more than a few segments have followed a smaller one,
+    /// there were full ones among them.
+    pub(super) fn review_path(&mut self, now: Instant) {
+        let (snd_una, few) = (self.snd_una, 2 * i32::from(self.snd_mss));
+        let Some(active) = self.active.existing() else { return };
+        let Some(path) = &mut active.path else { return };
+        path.trial.take_if(|trial| trial.until <= now || snd_una.distance(trial.end) > few);
+        let over = path.limit.take_if(|limit| limit.until <= now);
+        if path.limit.is_none() && path.trial.is_none() {
+            active.path = None;
+        }
+        if let Some(limit) = over {
             self.snd_mss = limit.unlimited;
         }
     }
@@ -70,8 +112,9 @@ impl Connection {
     /// No segment carries more than `mss`, options included. What is under way and does is lost, and goes out again at
     /// once, cut anew; that tells nothing of congestion (RFC 1191 6.5).
     fn limit_segments(&mut self, cx: &Context<'_>, mss: u16) {
-        let unlimited = self.active.path_limit.as_ref().map_or(self.snd_mss, |limit| limit.unlimited);
-        self.active.path_limit = Some(Box::new(PathLimit { unlimited, until: cx.now + LIFETIME }));
+        let path = self.active.path.get_or_insert_default();
+        let unlimited = path.limit.as_ref().map_or(self.snd_mss, |limit| limit.unlimited);
+        **path = PathFindings { limit: Some(Limit { unlimited, until: cx.now + LIFETIME }), trial: None };
         self.snd_mss = mss - self.options_len();
         if let Some(outgoing) = self.active.outgoing_mut()
             && outgoing.log.cut_anew(self.snd_mss)

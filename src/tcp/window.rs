@@ -155,7 +155,11 @@ mod tests {
     fn rounding_never_shrinks_a_scaled_window() {
         let scaling = Scaling::agreed(3);
         let mut window = ReceiveWindow::new(NXT, 2_560);
-        assert_eq!(window.announce(&Reception { scaling, ..at(NXT + 1, 0, 4_096) }), 10, "2559 bytes are rounded up");
+        assert_eq!(
+            window.announce(&Reception { scaling, ..at(NXT + 1, 0, 4_096) }),
+            10,
+            "2559 bytes are rounded up"
+        );
         assert!(window.limit(NXT + 1, scaling).ge(NXT + 1 + (10 << 8)), "and what was said is accepted");
         for i in 1..2_560 {
             assert!(

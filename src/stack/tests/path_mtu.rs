@@ -83,6 +83,22 @@ impl Hop {
         self.exchange();
     }
 
+    /// Sends while nothing at all arrives for so long, and until all is there.
+    #[track_caller]
+    fn outage(&mut self, millis: u64) {
+        let (bytes, mtu) = (pattern(30_000), std::mem::take(&mut self.mtu));
+        assert_eq!(self.pair.client.stack.write(self.client, &bytes), Ok(bytes.len()));
+        self.exchange();
+        (0..millis / 50).for_each(|_| self.wait(Duration::from_millis(50)));
+        self.mtu = mtu;
+        let mut received = Vec::new();
+        for _ in 0..2_000 {
+            self.wait(Duration::from_millis(50));
+            received.extend(self.pair.server.read_all(self.server));
+        }
+        assert!(received == bytes, "{} bytes arrived", received.len());
+    }
+
     fn info(&self) -> TcpInfo {
         self.pair.client.stack.info(self.client).unwrap()
     }
@@ -235,7 +251,45 @@ fn rfc_4821_7_7_and_for_ipv4_once_more_down_to_what_every_path_carries() {
     let mut hop = Hop::new(FAMILIES[0], 576);
     hop.tells = false;
     hop.transfer(&pattern(20_000), 60);
-    assert_eq!((hop.counters().1, hop.info().snd_mss), (2, 536 - 12));
+    assert_eq!((hop.counters().1, hop.info().snd_mss), (1, 536 - 12));
+}
+
+/// One full segment each time: what is left of it when a smaller one has gone ahead is small as well, and says nothing.
+#[test]
+fn rfc_4821_7_7_single_segments_into_a_black_hole_find_it_out_at_the_second_one() {
+    let mut hop = Hop::new(FAMILIES[0], 1_300);
+    hop.tells = false;
+    hop.transfer(&pattern(1_448), 5);
+    assert_eq!(hop.counters().1, 0);
+    hop.transfer(&pattern(1_448), 2);
+    assert_eq!((hop.counters().1, hop.info().snd_mss), (1, 1_220 - 12));
+}
+
+#[test]
+fn rfc_4821_7_7_an_outage_is_no_black_hole() {
+    for (family, mss) in FAMILIES.into_iter().zip([1_448, 1_428]) {
+        for millis in [300, 700, 1_400, 1_500, 3_000, 7_000, 20_000] {
+            let mut hop = Hop::new(family, 1_500);
+            hop.tells = false;
+            hop.transfer(&pattern(50_000), 1);
+            hop.outage(millis);
+            assert_eq!((hop.counters().1, hop.info().snd_mss), (0, mss), "{millis} ms");
+            // Nor is a second one that follows after more data.
+            hop.transfer(&pattern(50_000), 1);
+            hop.outage(millis);
+            assert_eq!((hop.counters().1, hop.info().snd_mss), (0, mss), "{millis} ms, twice");
+        }
+    }
+}
+
+#[test]
+fn rfc_4821_7_7_a_black_hole_after_an_outage_is_found_out_as_well() {
+    let mut hop = Hop::new(FAMILIES[0], 1_500);
+    hop.tells = false;
+    hop.outage(1_500);
+    hop.mtu = 1_300;
+    hop.transfer(&pattern(50_000), 5);
+    assert_eq!((hop.counters().1, hop.info().snd_mss), (1, 1_220 - 12));
 }
 
 #[test]

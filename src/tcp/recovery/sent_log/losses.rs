@@ -113,6 +113,14 @@ impl SentLog {
         found
     }
 
+    /// The first segment, which is lost, goes out again with `size` octets at most; what follows, with as many as before.
+    pub(in crate::tcp) fn cut_head(&mut self, size: u16) {
+        self.split(0, size.into(), Round::No);
+        if let Some(head) = self.entries.front_mut() {
+            head.size = head.size.min(size);
+        }
+    }
+
     /// Nothing is lost after all. What was marked is watched again, by the time at which it was sent.
     pub(in crate::tcp) fn forget_losses(&mut self) {
         self.lost = 0;

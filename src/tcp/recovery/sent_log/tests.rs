@@ -83,6 +83,17 @@ fn rfc_8985_6_2_what_was_sent_before_the_newest_and_is_overdue_is_lost() {
 }
 
 #[test]
+fn a_smaller_segment_is_cut_from_the_head_and_the_rest_is_as_before() {
+    let mut log = log();
+    log.mark_all_lost();
+    log.cut_head(60);
+    assert_eq!(log.first_hole(), Some(Hole { seq: SeqNumber(0), len: 60, size: 60 }));
+    log.mark_retransmitted(SeqNumber(0), 60, Instant::from_millis(9), Snapshot::default());
+    assert_eq!(log.first_hole(), Some(Hole { seq: SeqNumber(60), len: 940, size: 100 }));
+    log.check(SeqNumber(0), SeqNumber(1150)).unwrap();
+}
+
+#[test]
 fn rfc_8985_6_2_within_a_super_packet_the_numbers_are_the_order() {
     let mut log = log();
     log.mark_sacked(&blocks(&[(300, 500)]), &mut |_| ());
