@@ -3,9 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use longwire::driver::{
-    Application, Chunk, Error, Event, Instant, SendFlags, SharedStack, SocketId, Stack,
-};
+use longwire::driver::{Application, Chunk, Error, Event, Instant, SendFlags, SharedStack, SocketId, Stack};
 
 /// Bytes that all connections move in a turn: a turn's bytes are still in the nearer cache when they are sent.
 const TURN: usize = 512 * 1024;
