@@ -56,6 +56,14 @@ impl Instant {
     pub const fn as_millis(self) -> u64 {
         self.0 / 1_000_000
     }
+
+    /// The earlier of two deadlines, `None` being that of what has none.
+    pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            _ => one.or(other),
+        }
+    }
 }
 
 impl Add<Duration> for Instant {

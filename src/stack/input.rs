@@ -44,8 +44,7 @@ impl Stack {
     }
 
     /// Brings the packets in that waited when the call began; what they cause waits for the next.
-    pub(super) fn take_loopback(&mut self, now: Instant) {
-        self.tick(now);
+    pub(super) fn take_loopback(&mut self) {
         for _ in 0..self.env.loopback.len() {
             let Some((mut packet, meta)) = self.env.loopback.pop() else { return };
             self.env.counters.ip.received += 1;

@@ -3,15 +3,15 @@
 use super::demux::Tag;
 use super::flow::{Flow, FourTuple};
 use super::socket::{Entry, Known, Socket, Stage};
-use super::{Error, Readiness, Stack};
+use super::{Error, Readiness, SocketId, Stack};
 use crate::tcp::{State, TimeWait};
 
 impl Stack {
     /// Brings everything around a connection up to date. To be called after whatever may have changed it.
     pub(super) fn settle(&mut self, index: u32) {
-        self.pass_to_listener(index);
-        self.settle_fast_open(index);
         let Some(id) = self.sockets.id_at(index) else { return };
+        self.pass_to_listener(id);
+        self.settle_fast_open(index);
         let Some(entry) = self.sockets.at_mut(index) else { return };
         let Socket::Tcp(tcp) = &mut entry.socket else { return };
         if let Some(deadline) = tcp.connection.deadline() {
@@ -39,16 +39,15 @@ impl Stack {
     }
 
     /// A passive open that has become a connection goes to its listener's accept queue.
-    fn pass_to_listener(&mut self, index: u32) {
-        let Some(id) = self.sockets.id_at(index) else { return };
-        let Some(entry) = self.sockets.at_mut(index) else { return };
+    fn pass_to_listener(&mut self, id: SocketId) {
+        let Some(entry) = self.sockets.at_mut(id.index) else { return };
         let Socket::Tcp(tcp) = &entry.socket else { return };
         if entry.progress.stage() != Stage::Handshake || !tcp.connection.can_be_accepted() {
             return;
         }
         entry.progress.enter(Stage::Waiting);
         let listener = self.origins.listener(entry.origin);
-        let Some(entry) = self.sockets.get_mut(listener) else { return self.abandon(index) };
+        let Some(entry) = self.sockets.get_mut(listener) else { return self.abandon(id.index) };
         if let Socket::Listener(listening) = &mut entry.socket {
             listening.accept_queue.push_back(id);
             self.events.post(listener, &mut entry.untold, Readiness::READABLE);

@@ -32,7 +32,7 @@ impl Stack {
             let before = budget;
             let flushed = self.flush(sink, &mut budget);
             let looped = self.env.loopback.len() > 0;
-            self.take_loopback(now);
+            self.take_loopback();
             let progress = looped || budget < before;
             match flushed {
                 Flushed::Full => return Flushed::Full,

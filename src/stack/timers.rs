@@ -23,13 +23,9 @@ impl Stack {
     /// When to call [`handle_timeout`](Stack::handle_timeout): at the earliest timer, rounded up to 64 µs, or before
     /// it, as the wheel moves timers that are far away in a few steps.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let times = [
-            self.timers.next(),
-            self.syn_timers.next(),
-            self.time_wait.next_expiry(),
-            self.fragments.next_expiry(),
-        ];
-        times.into_iter().flatten().min()
+        let timers = Instant::earlier(self.timers.next(), self.syn_timers.next());
+        let tables = Instant::earlier(self.time_wait.next_expiry(), self.fragments.next_expiry());
+        Instant::earlier(timers, tables)
     }
 
     /// A connection's node has fired. Its deadline may have moved on since the node was placed.

@@ -34,7 +34,10 @@ const HEAD: u32 = 1 << 31;
 /// The wheel. Keys are small numbers; nodes are kept for all up to the greatest.
 pub(super) struct Wheel {
     heads: Box<[u32; DUE + 1]>,
+    /// A bit for each slot that holds something.
     occupied: [u64; LEVELS],
+    /// A bit for each level that does.
+    levels: u16,
     #[expect(clippy::vec_box, reason = "growing moves pointers, and no page")]
     nodes: Vec<Box<[Node; PAGE]>>,
     /// The present in ticks: every slot that begins up to here has been emptied.
@@ -67,6 +70,7 @@ impl Wheel {
         Wheel {
             heads: Box::new([NONE; DUE + 1]),
             occupied: [0; LEVELS],
+            levels: 0,
             nodes: Vec::new(),
             elapsed: now.as_nanos() / TICK,
         }
@@ -178,7 +182,10 @@ impl Wheel {
     /// The first occupied slot, and the tick at which it begins. A coarser level only holds what lies beyond
     /// everything in the finer ones.
     fn earliest(&self) -> Option<(usize, u64)> {
-        let level = self.occupied.iter().position(|&slots| slots != 0)?;
+        if self.levels == 0 {
+            return None;
+        }
+        let level = self.levels.trailing_zeros() as usize;
         let slot = self.occupied[level].trailing_zeros();
         let shift = BITS * level as u32;
         let base = self.elapsed >> (shift + BITS) << (shift + BITS);
@@ -210,6 +217,7 @@ impl Wheel {
         }
         if list < DUE {
             self.occupied[list / SLOTS] |= 1 << (list % SLOTS);
+            self.levels |= 1 << (list / SLOTS);
         }
     }
 
@@ -226,6 +234,9 @@ impl Wheel {
         self.heads[list] = next;
         if next == NONE && list < DUE {
             self.occupied[list / SLOTS] &= !(1 << (list % SLOTS));
+            if self.occupied[list / SLOTS] == 0 {
+                self.levels &= !(1 << (list / SLOTS));
+            }
         }
     }
 }

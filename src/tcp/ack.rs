@@ -191,7 +191,7 @@ impl Connection {
         self.active.retries = 0;
         self.active.last_progress = cx.now;
         let Some(active) = self.active.existing() else { return };
-        let Some(outgoing) = &mut active.outgoing else { return };
+        let Some(outgoing) = active.outgoing.as_mut() else { return };
         let (rack, reordering, point) = (&mut outgoing.rack, &mut self.reordering, outgoing.recovery.point());
         let (rate, congestion) = (&mut outgoing.rate, &mut self.congestion);
         let mut original = false;
@@ -288,7 +288,7 @@ impl Connection {
         }
         if self.active.probed {
             self.active.probed = false;
-            if let Some(outgoing) = &mut self.active.outgoing {
+            if let Some(outgoing) = self.active.outgoing.as_mut() {
                 outgoing.log.mark_all_lost();
                 self.restart_retransmit_timer(cx);
             }
@@ -344,7 +344,7 @@ impl Connection {
     /// Octets believed to be in the network (RFC 6675 4, SetPipe). Without SACK each duplicate acknowledgment stands
     /// for a segment that has left it, which lets the first two bring out new ones (limited transmit, RFC 3042).
     pub(super) fn pipe(&self) -> u32 {
-        let Some(outgoing) = &self.active.outgoing else { return 0 };
+        let Some(outgoing) = self.active.outgoing.as_ref() else { return 0 };
         let left = outgoing.log.sacked() + outgoing.log.lost();
         let unseen = outgoing.recovery.dup_acks().saturating_mul(u32::from(self.snd_mss));
         self.in_flight().saturating_sub(left).saturating_sub(unseen)

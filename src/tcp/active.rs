@@ -8,6 +8,7 @@
 use std::ops::{Deref, DerefMut};
 
 use super::fast_open::FastOpen;
+use super::kept::{Kept, Renew};
 use super::path_mtu::PathFindings;
 use super::reassembly::Reassembly;
 use super::records::Records;
@@ -41,7 +42,7 @@ impl Active {
 
     /// What is to be sent or unacknowledged, if there is any.
     pub(super) fn outgoing_mut(&mut self) -> Option<&mut Outgoing> {
-        self.existing()?.outgoing.as_deref_mut()
+        self.existing()?.outgoing.as_mut()
     }
 
     /// What is to be read or put in order, if there is any.
@@ -74,9 +75,9 @@ impl DerefMut for Active {
 #[derive(Debug)]
 pub(super) struct Activity {
     pub(super) timers: Timers,
-    /// In a box of its own, which is gone as soon as everything is acknowledged: it is half of the whole, and what is
-    /// left waits for a retransmission time-out to be let go.
-    pub(super) outgoing: Option<Box<Outgoing>>,
+    /// In a box of its own, which is gone as soon as everything is acknowledged and nothing has been written in answer: it
+    /// is half of the whole, and what is left waits for a retransmission time-out to be let go.
+    pub(super) outgoing: Kept<Outgoing>,
     pub(super) incoming: Option<Incoming>,
     /// What to do with the next segment of data, or with the SYN.
     pub(super) due: Due,
@@ -114,7 +115,7 @@ impl Activity {
     /// That of a connection on which nothing has happened yet.
     const NEW: Activity = Activity {
         timers: Timers::NONE,
-        outgoing: None,
+        outgoing: Kept::NONE,
         incoming: None,
         due: Due::NOTHING,
         sent_at: Instant::ZERO,
@@ -171,6 +172,15 @@ pub(super) struct Outgoing {
     pub(super) rate: DeliveryRate,
     /// When the next data was to leave by the pacing rate, however late it did.
     pub(super) paced_until: Instant,
+}
+
+impl Renew for Outgoing {
+    fn renew(&mut self) {
+        let Outgoing { queue, records, tail, log, recovery, rack, rate, paced_until } = self;
+        (*queue, *records, *tail) = Default::default();
+        log.clear();
+        (*recovery, *rack, *rate, *paced_until) = Default::default();
+    }
 }
 
 /// What exists only while there is something to read or to put in order.

@@ -6,6 +6,7 @@ use super::active::{Active, Due, Outgoing};
 use super::congestion::Controller;
 use super::ecn::EcnState;
 use super::half_open::timestamp_value;
+use super::kept::Kept;
 use super::moment::{Hour, Moment};
 use super::news::News;
 use super::recovery::rack::Reordering;
@@ -272,7 +273,7 @@ impl Connection {
     }
 
     fn path_state(&self) -> PathState {
-        let Some(outgoing) = &self.active.outgoing else { return PathState::Open };
+        let Some(outgoing) = self.active.outgoing.as_ref() else { return PathState::Open };
         let recovery = &outgoing.recovery;
         match (recovery.is_open(), recovery.is_fast()) {
             (true, _) if recovery.dup_acks() > 0 || outgoing.log.sacked() > 0 => PathState::Disorder,
@@ -344,13 +345,14 @@ impl Connection {
     /// Gives the queues back once they hold nothing.
     pub(super) fn release_memory(&mut self) {
         let Some(active) = self.active.existing() else { return };
-        let idle = |outgoing: &mut Box<Outgoing>| {
+        let is_idle = |outgoing: &&Outgoing| {
             outgoing.queue.is_empty() && outgoing.log.is_empty() && outgoing.recovery.is_open()
         };
-        if let Some(outgoing) = active.outgoing.take_if(idle)
-            && outgoing.rate.latest() > 0
-        {
-            self.totals.delivery_rate = outgoing.rate.latest() as f32;
+        if let Some(outgoing) = active.outgoing.as_ref().filter(is_idle) {
+            if outgoing.rate.latest() > 0 {
+                self.totals.delivery_rate = outgoing.rate.latest() as f32;
+            }
+            active.outgoing.put_aside();
         }
         active.incoming.take_if(|incoming| {
             incoming.queue.is_empty() && incoming.reassembly.is_empty() && incoming.fin.is_none()
@@ -367,7 +369,7 @@ impl Connection {
         self.keep_alive_at.clear();
         self.pending = Pending::default();
         if let Some(active) = self.active.existing() {
-            (active.outgoing, active.undo) = (None, None);
+            (active.outgoing, active.undo) = (Kept::NONE, None);
             (active.timers, active.due) = (Timers::NONE, Due::NOTHING);
             active.incoming.take_if(|_| self.orphan);
         }

@@ -37,7 +37,7 @@ impl Connection {
 
     /// Sending is about to begin with nothing under way.
     pub(super) fn announce_flight(&mut self, now: Instant) {
-        if let Some(outgoing) = &self.active.outgoing {
+        if let Some(outgoing) = self.active.outgoing.as_ref() {
             let rate = &outgoing.rate;
             self.congestion.on_flight(now, rate.delivered(), rate.is_app_limited());
         }
@@ -48,7 +48,7 @@ impl Connection {
         let min_rtt = self.rtt.min_rtt().unwrap_or_default();
         let pipe = self.pipe();
         let Some(active) = self.active.existing() else { return };
-        let Some(outgoing) = &mut active.outgoing else { return };
+        let Some(outgoing) = active.outgoing.as_mut() else { return };
         let Some(sample) = outgoing.rate.take_sample(min_rtt) else { return };
         self.congestion.on_delivery(&Delivery {
             now,

@@ -12,7 +12,7 @@ impl Connection {
         if self.state == State::Closed {
             return Ok(());
         }
-        if let Some(outgoing) = &self.active.outgoing
+        if let Some(outgoing) = self.active.outgoing.as_ref()
             && self.state.is_synchronised()
         {
             outgoing.log.check(self.snd_una, self.snd_nxt)?;

@@ -89,7 +89,7 @@ impl Connection {
         self.prepare_undo(false);
         let in_flight = self.begin_recovery(cx, in_flight, true);
         let Some(active) = self.active.existing() else { return };
-        let Some(outgoing) = &mut active.outgoing else { return };
+        let Some(outgoing) = active.outgoing.as_mut() else { return };
         // RecoverFS (RFC 9937 6.1): without what had left the network before.
         let left = outgoing.log.sacked() + outgoing.recovery.dup_acks().saturating_mul(mss);
         outgoing.recovery.enter_fast(snd_nxt, flight.saturating_sub(left));

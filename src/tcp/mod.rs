@@ -85,6 +85,7 @@ mod input;
 mod interface;
 mod invariants;
 mod isn;
+mod kept;
 mod loss;
 mod moment;
 mod news;

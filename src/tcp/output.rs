@@ -43,6 +43,9 @@ impl Connection {
                 }
                 self.note_cwnd_limit();
                 self.arm_idle_timers(cx);
+                if let Some(active) = self.active.existing() {
+                    active.outgoing.release_spare(); // the application has had its turn
+                }
                 return Transmit::Done;
             };
             if self.perform(cx, action, sink) == SendOutcome::Full {
@@ -113,7 +116,9 @@ impl Connection {
         }
         let window = self.window_room();
         let record = self.unsent_of_record(unsent);
-        let (burst, mss) = (self.burst(), u32::from(self.segment_size()));
+        let mss = u32::from(self.segment_size());
+        // Of the burst it need only be known that it is a segment at least, where there is less than that.
+        let burst = if record < mss { mss } else { self.burst() };
         let len = record.min(window).min(self.cwnd_room()).min(burst);
         if len < record {
             let whole = len / mss * mss;

@@ -49,7 +49,7 @@ impl Connection {
     pub(super) fn pace(&mut self, now: Instant, octets: u32) {
         let Some(rate) = self.pacing_rate() else { return };
         let Some(active) = self.active.existing() else { return };
-        let Some(outgoing) = &mut active.outgoing else { return };
+        let Some(outgoing) = active.outgoing.as_mut() else { return };
         let whole = Duration::from_nanos(u64::from(octets) * 1_000_000_000 / rate);
         let late = now - outgoing.paced_until;
         let late = if late < whole { late.min(whole / 2) } else { Duration::ZERO };

@@ -88,7 +88,7 @@ impl Connection {
         let trial = Trial { mss, end: self.snd_una + size.into(), until: cx.now + LIFETIME };
         let Some(active) = self.active.existing() else { return };
         active.path.get_or_insert_default().trial = Some(trial);
-        if let Some(outgoing) = &mut active.outgoing {
+        if let Some(outgoing) = active.outgoing.as_mut() {
             outgoing.log.cut_head(size);
         }
     }

@@ -55,15 +55,15 @@ impl RttEstimator {
     /// The time-out for what is sent now, back-off included.
     pub(super) fn rto(&self, config: &Config) -> Duration {
         let base = match (self.srtt, self.syn_was_lost) {
-            (0, false) => INITIAL_RTO,
-            (0, true) => RTO_AFTER_LOST_SYN,
+            (0, false) => micros(INITIAL_RTO),
+            (0, true) => micros(RTO_AFTER_LOST_SYN),
             _ => {
                 // RTO <- SRTT + max(G, 4 RTTVAR): what G has to cover comes on top of the round trip.
-                let variation = Duration::from_micros(u64::from(4 * self.rttvar));
-                Duration::from_micros(self.srtt.into()) + variation.max(config.min_rto).max(GRANULARITY)
+                let variation = u64::from(4 * self.rttvar);
+                u64::from(self.srtt) + variation.max(micros(config.min_rto)).max(micros(GRANULARITY))
             }
         };
-        base.saturating_mul(1 << self.backoff.min(20)).min(config.max_rto)
+        Duration::from_micros((base << self.backoff.min(20)).min(micros(config.max_rto)))
     }
 
     /// Doubles the time-out (RFC 6298 5.5).
@@ -97,6 +97,12 @@ impl RttEstimator {
     pub(super) fn backoff(&self) -> u8 {
         self.backoff
     }
+}
+
+/// In whole microseconds, and no more of them than 2^40, which is twelve days: what is asked for with every segment is
+/// reckoned in one word.
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).min(1 << 40)
 }
 
 #[cfg(test)]

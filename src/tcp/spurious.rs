@@ -77,7 +77,7 @@ impl Connection {
         }
         self.congestion.undo(undo.into_prior());
         self.active.due.retransmit = false;
-        if let Some(outgoing) = &mut self.active.outgoing
+        if let Some(outgoing) = self.active.outgoing.as_mut()
             && !outgoing.recovery.is_open()
         {
             outgoing.recovery = super::recovery::Recovery::default();

@@ -3,6 +3,7 @@
 
 use super::connection::{Arrival, Connection, Pending};
 use super::input::{NEXT, Step};
+use super::kept::Kept;
 use super::loss::TICK;
 use super::moment::Moment;
 use super::news::News;
@@ -166,7 +167,7 @@ impl Connection {
         self.state = State::TimeWait;
         self.active.timers = Timers::NONE;
         self.keep_alive_at.clear();
-        self.active.outgoing = None;
+        self.active.outgoing = Kept::NONE;
         self.active.undo = None;
         self.news.add(News::CLOSED);
     }

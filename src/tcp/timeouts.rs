@@ -16,7 +16,7 @@ impl Connection {
     /// When [`handle_timeout`](Self::handle_timeout) has to be called, `None` if only input can change anything.
     pub fn deadline(&self) -> Option<Instant> {
         let keep_alive = self.keep_alive_at.at();
-        self.active.timers.next().into_iter().chain(keep_alive).min()
+        Instant::earlier(self.active.timers.next(), keep_alive)
     }
 
     /// Runs the timers that are due.
@@ -117,7 +117,7 @@ impl Connection {
         let patience = self.patience().unwrap_or_default();
         self.prepare_undo(true);
         let Some(active) = self.active.existing() else { return };
-        let Some(outgoing) = &mut active.outgoing else { return };
+        let Some(outgoing) = active.outgoing.as_mut() else { return };
         let (rate, congestion) = (&mut outgoing.rate, &mut self.congestion);
         outgoing.log.mark_lost_at_time_out(cx.now, patience, &mut |sent| {
             congestion.on_lost(cx.now, &rate.on_lost(sent));

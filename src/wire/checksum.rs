@@ -33,16 +33,11 @@ impl Checksum {
         // Independent sums side by side let the compiler use vector instructions: 35 ns for 1,500 bytes instead of 90.
         // 2^32 words would be needed to overflow one of them; a packet has 2^14.
         let (blocks, rest) = bytes.as_chunks::<{ 4 * LANES }>();
-        let mut lanes = [0u64; LANES];
-        for block in blocks {
-            for (lane, &word) in lanes.iter_mut().zip(block.as_chunks::<4>().0) {
-                *lane += u64::from(u32::from_ne_bytes(word));
-            }
-        }
+        let mut sum = if blocks.is_empty() { 0 } else { sum_of_blocks(blocks) };
         let (words, rest) = rest.as_chunks::<4>();
         let mut tail = [0; 4];
-        tail[..rest.len()].copy_from_slice(rest);
-        let mut sum = u64::from(u32::from_ne_bytes(tail)) + lanes.iter().sum::<u64>();
+        tail.iter_mut().zip(rest).for_each(|(place, &byte)| *place = byte);
+        sum += u64::from(u32::from_ne_bytes(tail));
         for &word in words {
             sum += u64::from(u32::from_ne_bytes(word));
         }
@@ -64,6 +59,17 @@ impl Checksum {
     pub fn finish(self) -> u16 {
         !self.partial()
     }
+}
+
+/// The sum of all words of four bytes.
+fn sum_of_blocks(blocks: &[[u8; 4 * LANES]]) -> u64 {
+    let mut lanes = [0u64; LANES];
+    for block in blocks {
+        for (lane, &word) in lanes.iter_mut().zip(block.as_chunks::<4>().0) {
+            *lane += u64::from(u32::from_ne_bytes(word));
+        }
+    }
+    lanes.iter().sum()
 }
 
 /// Folds the carries back in until 16 bits are left.

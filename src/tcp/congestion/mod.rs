@@ -164,6 +164,25 @@ impl Controller {
         Controller::NewReno(NewReno::new(mss))
     }
 
+    /// The congestion window. It is asked for at every turn: not through the trait's table.
+    pub(super) fn cwnd(&self) -> u32 {
+        match self {
+            Controller::NewReno(controller) => controller.cwnd(),
+            Controller::Cubic(controller) => controller.cwnd(),
+            Controller::Bbr(controller) => controller.cwnd(),
+            Controller::Validated(validated) => validated.controller.deref().cwnd(),
+        }
+    }
+
+    /// Bytes a second at which data is to leave, if the controller says so itself. As often asked for.
+    pub(super) fn pacing_rate(&self) -> Option<u64> {
+        match self {
+            Controller::NewReno(_) | Controller::Cubic(_) => None,
+            Controller::Bbr(controller) => controller.pacing_rate(),
+            Controller::Validated(validated) => validated.controller.deref().pacing_rate(),
+        }
+    }
+
     /// Which one it is.
     pub(super) fn algorithm(&self) -> Algorithm {
         match self {

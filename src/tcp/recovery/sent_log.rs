@@ -7,6 +7,9 @@ use crate::buffer::Few;
 use crate::time::Instant;
 use crate::wire::{SackBlocks, SeqNumber};
 
+/// Entries that a log keeps memory for.
+const KEPT: usize = 8;
+
 /// One segment, perhaps a super-packet of many wire segments.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::tcp) struct Sent {
@@ -99,6 +102,14 @@ impl SentLog {
     /// Octets presumed lost and not sent again.
     pub(in crate::tcp) fn lost(&self) -> u32 {
         self.lost
+    }
+
+    /// Forgets everything, but keeps the memory for a few entries: those of the next answer.
+    pub(in crate::tcp) fn clear(&mut self) {
+        let SentLog { entries, order, sacked, lost, hole } = self;
+        entries.clear();
+        entries.shrink_to(KEPT);
+        (*order, *sacked, *lost, *hole) = Default::default();
     }
 
     /// Adds what was just sent at SND.NXT.
