@@ -1,4 +1,4 @@
-//! The loop thread: mio, and a fine timer.
+//! The loop thread: mio, and a timer.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -16,22 +16,19 @@ const TIMER: Token = Token(1);
 /// The token of the waker that the loop's ringer uses.
 pub(super) const WAKER: Token = Token(2);
 
-/// mio rounds a time-out up to whole milliseconds: what comes sooner than this is given to a timerfd.
-const FINE: Duration = Duration::from_millis(10);
-
 /// Drives one shard on one thread.
 pub(super) struct EventLoop {
     runner: Runner,
     poll: Poll,
     events: Events,
-    timer: FineTimer,
+    timer: Timer,
     /// Writability of the device is registered for.
     wants_room: bool,
 }
 
 impl EventLoop {
     pub(super) fn new(runner: Runner, poll: Poll) -> io::Result<EventLoop> {
-        let timer = FineTimer::new()?;
+        let timer = Timer::new()?;
         let registry = poll.registry();
         registry.register(&mut SourceFd(&timer.fd.as_fd().as_raw_fd()), TIMER, Interest::READABLE)?;
         if let Some(fd) = runner.fd() {
@@ -56,15 +53,18 @@ impl EventLoop {
         }
     }
 
-    /// How long to wait in `poll`; a deadline that is near is left to the timer.
+    /// How long to wait in `poll`. A deadline is left to the timer, unless it has come.
     fn timeout(&mut self, sleep: Sleep) -> Option<Duration> {
-        let now = self.runner.shared().now();
-        let left = sleep.deadline.map(|deadline| deadline - now);
-        let precise = match (sleep.deadline, left) {
-            (Some(deadline), Some(left)) if !left.is_zero() && left < FINE => self.timer.arm(deadline, left),
-            _ => false,
-        };
-        left.filter(|_| !precise).into_iter().chain(sleep.at_most).min()
+        let Some(deadline) = sleep.deadline else { return sleep.at_most };
+        if deadline <= self.runner.last_look() {
+            return Some(Duration::ZERO);
+        }
+        if self.timer.fires_by(deadline) {
+            return sleep.at_most;
+        }
+        let left = deadline - self.runner.shared().now();
+        let is_armed = !left.is_zero() && self.timer.arm(deadline, left);
+        Some(left).filter(|_| !is_armed).into_iter().chain(sleep.at_most).min()
     }
 
     /// Sleeps until something happens or the time is over. What happened does not matter: a turn looks at everything.
@@ -95,24 +95,28 @@ impl EventLoop {
     }
 }
 
-/// A timerfd: to the microsecond, where poll's time-outs are to the millisecond.
-struct FineTimer {
+/// A timerfd: to the microsecond, where poll's time-outs are to the millisecond. And one that stays armed: a time-out of
+/// poll's own makes each sleep dearer by half, as the kernel sets a timer for it and takes it back.
+struct Timer {
     fd: TimerFd,
-    /// What it is set to, if it has not fired: setting it again costs a system call.
+    /// What it is set to, if it has not fired. Most deadlines are put off before they come: the timer is left as it is
+    /// then, fires too early, and is set anew.
     armed_for: Option<Instant>,
 }
 
-impl FineTimer {
+impl Timer {
     fn new() -> io::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
-        Ok(FineTimer { fd: TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?, armed_for: None })
+        Ok(Timer { fd: TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?, armed_for: None })
+    }
+
+    /// Whether it fires at `deadline` or before.
+    fn fires_by(&self, deadline: Instant) -> bool {
+        self.armed_for.is_some_and(|at| at <= deadline)
     }
 
     /// Sets it to fire at `deadline`, which is `left` from now. Whether it will.
     fn arm(&mut self, deadline: Instant, left: Duration) -> bool {
-        if self.armed_for == Some(deadline) {
-            return true;
-        }
         let expiration = Expiration::OneShot(TimeSpec::from_duration(left));
         let armed = self.fd.set(expiration, TimerSetTimeFlags::empty()).is_ok();
         self.armed_for = armed.then_some(deadline);

@@ -49,6 +49,7 @@ mod ringer;
 mod runner;
 mod shard;
 mod shared;
+mod socket_map;
 mod waiters;
 mod wake_sources;
 
@@ -64,6 +65,8 @@ pub use shard::{Shard, Turn};
 pub use shared::SharedStack;
 pub use waiters::{Direction, Subscriber, Ticket, Waiter, Waiters};
 pub use wake_sources::WakeSources;
+
+pub(crate) use socket_map::SocketMap;
 
 #[cfg(feature = "tokio")]
 pub(crate) use crate::device::watch_in_runtime;

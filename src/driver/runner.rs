@@ -2,7 +2,8 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use super::crossing::Crossing;
@@ -24,21 +25,30 @@ const LAST_FLUSH: Duration = Duration::from_millis(250);
 const LAST_WORD: Duration = Duration::from_millis(20);
 
 /// When a stack that is to stop gives up waiting for its connections; `None` as long as it is to run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct StopOrder {
-    limit: Arc<Mutex<Option<Instant>>>,
+    /// In nanoseconds; [`NEVER`] without an order.
+    limit: Arc<AtomicU64>,
+}
+
+const NEVER: u64 = u64::MAX;
+
+impl Default for StopOrder {
+    fn default() -> Self {
+        StopOrder { limit: Arc::new(AtomicU64::new(NEVER)) }
+    }
 }
 
 impl StopOrder {
     /// Orders an end once every connection has ended, or at `limit`. A second order can only be stricter. Whoever
     /// drives the stack sees it with the next turn: ring for one.
     pub fn give(&self, limit: Instant) {
-        let mut current = self.limit.lock().unwrap_or_else(PoisonError::into_inner);
-        *current = Some(current.map_or(limit, |earlier| earlier.min(limit)));
+        self.limit.fetch_min(limit.as_nanos().min(NEVER - 1), Ordering::AcqRel);
     }
 
     fn limit(&self) -> Option<Instant> {
-        *self.limit.lock().unwrap_or_else(PoisonError::into_inner)
+        let nanos = self.limit.load(Ordering::Acquire);
+        (nanos != NEVER).then(|| Instant::from_nanos(nanos))
     }
 }
 
@@ -130,6 +140,11 @@ impl Runner {
     /// What orders the end.
     pub fn stop_order(&self) -> &StopOrder {
         &self.stop
+    }
+
+    /// When the last turn looked at the clock for the last time.
+    pub(super) fn last_look(&self) -> Instant {
+        self.shard.last_look()
     }
 
     /// What to wait on; see [`Shard::fd`].

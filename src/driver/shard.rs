@@ -69,6 +69,10 @@ pub struct Shard {
     residents: Residents,
     /// Events that have not been delivered.
     events: Vec<Event>,
+    /// Those that the applications get in this turn; empty between turns.
+    unclaimed: Vec<Event>,
+    /// When the clock was last looked at.
+    now: Instant,
     /// The last read failed; the log has it.
     receive_failed: bool,
     /// The last read said that the device is gone.
@@ -101,11 +105,13 @@ impl Shard {
     pub fn new(stack: Stack, device: Box<dyn Device>, clock: Clock, ringer: Ringer) -> io::Result<Shard> {
         let fd = device.fd().map(|fd| fd.try_clone_to_owned()).transpose()?;
         Ok(Shard {
+            now: clock.now(),
             shared: SharedStack::new(stack, device, clock, ringer),
             fd,
             packet: Chunk::default(),
             residents: Residents::default(),
             events: Vec::new(),
+            unclaimed: Vec::new(),
             receive_failed: false,
             gone: false,
             told_full: false,
@@ -136,10 +142,13 @@ impl Shard {
     /// Packets come before timers, so that a stall of ours never fires a retransmission whose acknowledgment lies in
     /// the device's queue. Every turn reads until there is nothing, so edge-triggered readiness is enough.
     pub fn turn(&mut self, now: Instant) -> Turn {
-        self.shared.ringer().answered();
-        self.empty_mailbox();
-        let arrivals_left = self.receive_strays(now);
-        let packets_left = self.receive_and_time(now);
+        self.now = now;
+        // Whoever leaves something there rings.
+        if self.shared.ringer().answered() {
+            self.empty_mailbox();
+        }
+        let arrivals_left = self.receive_strays();
+        let packets_left = self.receive_and_time();
         if !self.residents.is_empty() {
             self.turn_applications();
         }
@@ -164,9 +173,14 @@ impl Shard {
         if full_is_news || wants_transmit || core.stack.has_strays() || !self.events.is_empty() {
             return Some(AWAKE);
         }
-        let deadline = core.deadline().into_iter().chain(residents).min();
+        let deadline = Instant::earlier(core.deadline(), residents);
         core.asleep_until = deadline.unwrap_or(FOREVER);
         deadline
+    }
+
+    /// When the last turn looked at the clock for the last time: before its output.
+    pub(super) fn last_look(&self) -> Instant {
+        self.now
     }
 
     /// Whether the device still holds packets that it will let go in time, by itself.
@@ -184,8 +198,8 @@ impl Shard {
 
     /// What came to other shards and is for this one, before what the device has now, as it came earlier. Whether there
     /// may be more.
-    fn receive_strays(&mut self, now: Instant) -> bool {
-        let Shard { shared, crossing: Some(crossing), .. } = self else { return false };
+    fn receive_strays(&mut self) -> bool {
+        let &mut Shard { ref shared, crossing: Some(ref mut crossing), now, .. } = self else { return false };
         let mut core = shared.lock_for_loop();
         core.asleep_until = AWAKE;
         for _ in 0..STRAY_SLICES {
@@ -198,14 +212,14 @@ impl Shard {
     }
 
     /// Packets, then due timers. Whether packets may be left.
-    fn receive_and_time(&mut self, mut now: Instant) -> bool {
-        let Shard { shared, packet, receive_failed, gone, unanswered, crossing, .. } = self;
+    fn receive_and_time(&mut self) -> bool {
+        let Shard { shared, packet, receive_failed, gone, unanswered, crossing, now, .. } = self;
         let mut core = shared.lock_for_loop();
         core.asleep_until = AWAKE;
         let mut packets_left = true;
         let mut bytes = 0;
         for count in 1..=PACKET_BUDGET {
-            match receive(&mut core, now, packet) {
+            match receive(&mut core, *now, packet) {
                 Ok(len) => {
                     *receive_failed = false;
                     bytes += len;
@@ -220,20 +234,19 @@ impl Shard {
                     break;
                 }
             }
+            if count % GIVE_WAY_AFTER == 0 {
+                core = shared.give_way(core);
+            }
             if count % CLOCK_EVERY == 0 {
-                now = shared.now();
+                *now = shared.now();
             }
             if bytes >= BYTE_BUDGET {
                 break;
             }
-            if count % GIVE_WAY_AFTER == 0 {
-                core = shared.give_way(core);
-            }
         }
         *unanswered += bytes;
-        now = shared.now();
-        if core.stack.poll_timeout().is_some_and(|due| due <= now) {
-            core.stack.handle_timeout(now);
+        if core.stack.poll_timeout().is_some_and(|due| due <= *now) {
+            core.stack.handle_timeout(*now);
         }
         hand_on(crossing.as_mut(), &mut core.stack);
         core.take_events(&mut self.events);
@@ -248,8 +261,9 @@ impl Shard {
     /// The applications get what nobody has claimed; the rest stays for [`wake`](Shard::wake).
     fn turn_applications(&mut self) {
         coalesce(&mut self.events);
-        let unclaimed = self.shared.waiters().take_unclaimed(&mut self.events);
-        self.residents.turn(&self.shared, self.shared.now(), &unclaimed);
+        self.shared.waiters().take_unclaimed(&mut self.events, &mut self.unclaimed);
+        self.residents.turn(&self.shared, self.now, &self.unclaimed);
+        self.unclaimed.clear();
     }
 
     /// Output. Whether its budget was too small.
@@ -260,13 +274,16 @@ impl Shard {
             return false;
         }
         self.unanswered = 0;
-        let mut flushed = core.transmit(self.shared.now());
+        // What the applications have done may have taken long, and what is sent is timed.
+        self.now = self.shared.now();
+        let mut flushed = core.transmit(self.now);
         for _ in 1..OUTPUT_SLICES {
             if flushed != Flushed::More {
                 break;
             }
             core = self.shared.give_way(core);
-            flushed = core.transmit(self.shared.now());
+            self.now = self.shared.now();
+            flushed = core.transmit(self.now);
         }
         hand_on(self.crossing.as_mut(), &mut core.stack);
         core.take_events(&mut self.events);

@@ -289,7 +289,7 @@ impl Core {
 
     /// The earliest time at which the stack or the device wants a turn.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.stack.poll_timeout().into_iter().chain(self.device_deadline()).min()
+        Instant::earlier(self.stack.poll_timeout(), self.device_deadline())
     }
 
     /// When the device wants to be flushed and read again.

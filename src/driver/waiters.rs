@@ -1,15 +1,14 @@
 //! Who waits for which socket.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::Clock;
+use super::{Clock, SocketMap};
 use crate::stack::{Event, Instant, Readiness, SocketId};
 
 /// The registry: a socket with a [`Waiter`] has its events sent there instead of to the applications.
 #[derive(Debug, Default)]
 pub struct Waiters {
-    table: Mutex<HashMap<SocketId, Arc<Waiter>>>,
+    table: Mutex<SocketMap<Arc<Waiter>>>,
 }
 
 impl Waiters {
@@ -34,10 +33,13 @@ impl Waiters {
         lock(&self.table).keys().copied().collect()
     }
 
-    /// Takes out of `events` those that nobody claims.
-    pub(super) fn take_unclaimed(&self, events: &mut Vec<Event>) -> Vec<Event> {
+    /// Moves those of `events` that nobody claims to `unclaimed`.
+    pub(super) fn take_unclaimed(&self, events: &mut Vec<Event>, unclaimed: &mut Vec<Event>) {
+        if events.is_empty() {
+            return;
+        }
         let table = lock(&self.table);
-        events.extract_if(.., |event| !table.contains_key(&event.socket)).collect()
+        unclaimed.extend(events.extract_if(.., |event| !table.contains_key(&event.socket)));
     }
 
     /// Wakes the waiters of `events` and leaves there only what nobody claims. To be called without the stack's lock.

@@ -3,12 +3,12 @@
 mod datagrams;
 mod stream;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use self::datagrams::Datagrams;
 use self::stream::{Fate, Stream};
 use super::budget::budget_of_each;
-use crate::driver::{Duration, Event, Instant, SharedStack, SocketId};
+use crate::driver::{Duration, Event, Instant, SharedStack, SocketId, SocketMap};
 
 /// Connections that are looked at in one turn.
 const RUNS: usize = 256;
@@ -30,7 +30,7 @@ pub(super) struct Services {
     listeners: Vec<(SocketId, Kind)>,
     /// A listener may have connections.
     accepting: bool,
-    streams: HashMap<SocketId, Stream>,
+    streams: SocketMap<Stream>,
     /// Those that have something to do, each once.
     ready: VecDeque<SocketId>,
     datagrams: Datagrams,

@@ -75,6 +75,8 @@ impl Stream {
             }
             moved += match (sent, self.receive(stack, socket)?) {
                 (_, Step::End) => return Ok(Fate::Gone),
+                // All that came has been sent back.
+                (Step::Moved(_), Step::Blocked) if self.kind == Kind::Echo => return Ok(Fate::Waits),
                 (Step::Moved(sent), Step::Moved(received)) => sent + received,
                 (Step::Moved(count), _) | (_, Step::Moved(count)) => count,
                 _ => return Ok(Fate::Waits),
