@@ -7,6 +7,7 @@ use crate::driver::Instant;
 const SHIFT: u32 = 24;
 /// Ticks that the wheel reaches ahead, about 69 s. What is due later is looked at then and put off.
 const SLOTS: usize = 4096;
+/// Words of a bit for each slot: as many as a word has bits, so that one more says which of them are not zero.
 const WORDS: usize = SLOTS / 64;
 
 /// A timing wheel: entering costs no more at a million connections than at one. Nothing is ever taken out before its
@@ -15,13 +16,20 @@ pub(super) struct Wheel {
     slots: Vec<Vec<Post>>,
     /// A bit for each slot that holds something.
     occupied: [u64; WORDS],
+    /// A bit for each word of `occupied` that has any.
+    words: u64,
     /// The last tick that has fired.
     fired: u64,
 }
 
 impl Wheel {
     pub(super) fn new(now: Instant) -> Self {
-        Wheel { slots: vec![Vec::new(); SLOTS], occupied: [0; WORDS], fired: now.as_nanos() >> SHIFT }
+        Wheel {
+            slots: vec![Vec::new(); SLOTS],
+            occupied: [0; WORDS],
+            words: 0,
+            fired: now.as_nanos() >> SHIFT,
+        }
     }
 
     /// When something that is due at `at` fires: rounded up to a tick, but never beyond the wheel's reach.
@@ -34,6 +42,7 @@ impl Wheel {
         let slot = self.tick(at) as usize % SLOTS;
         self.slots[slot].push(post);
         self.occupied[slot / 64] |= 1 << (slot % 64);
+        self.words |= 1 << (slot / 64);
     }
 
     /// Takes out what has come due.
@@ -42,6 +51,9 @@ impl Wheel {
         while let Some(tick) = self.next_tick().filter(|&tick| tick <= target) {
             let slot = tick as usize % SLOTS;
             self.occupied[slot / 64] &= !(1 << (slot % 64));
+            if self.occupied[slot / 64] == 0 {
+                self.words &= !(1 << (slot / 64));
+            }
             due.append(&mut std::mem::take(&mut self.slots[slot]));
             self.fired = tick;
         }
@@ -60,19 +72,21 @@ impl Wheel {
 
     /// The first occupied slot behind the last tick that has fired.
     fn next_tick(&self) -> Option<u64> {
+        if self.words == 0 {
+            return None;
+        }
         let start = (self.fired + 1) as usize % SLOTS;
         let (word, bit) = (start / 64, start % 64);
-        // The first word counts twice: from its bit on at the beginning, up to it at the end.
-        let slot = (0..=WORDS).find_map(|step| {
-            let index = (word + step) % WORDS;
-            let mask = match step {
-                0 => u64::MAX << bit,
-                WORDS => !(u64::MAX << bit),
-                _ => u64::MAX,
-            };
-            let bits = self.occupied[index] & mask;
-            (bits != 0).then(|| index * 64 + bits.trailing_zeros() as usize)
-        })?;
+        let from_here = self.occupied[word] & u64::MAX << bit;
+        let (index, bits) = if from_here != 0 {
+            (word, from_here)
+        } else {
+            // Round the wheel. The word itself comes last, with the slots before `start`.
+            let next = self.words.rotate_right(word as u32 + 1);
+            let index = (word + 1 + next.trailing_zeros() as usize) % WORDS;
+            (index, self.occupied[index])
+        };
+        let slot = index * 64 + bits.trailing_zeros() as usize;
         Some(self.fired + 1 + ((slot + SLOTS - start) % SLOTS) as u64)
     }
 }
@@ -112,6 +126,19 @@ mod tests {
             assert_eq!(fired(&mut wheel, firing), [index as u32]);
         }
         assert_eq!(wheel.next(), None);
+    }
+
+    #[test]
+    fn the_next_is_found_wherever_on_the_wheel_it_is() {
+        for begin in (0..2 * SLOTS as u64).step_by(61) {
+            for ahead in [1, 2, 63, 64, 65, 1_000, SLOTS as u64 - 65, SLOTS as u64 - 1] {
+                let mut wheel = Wheel::new(instant(begin));
+                wheel.insert(key(1), instant(begin + SLOTS as u64));
+                wheel.insert(key(2), instant(begin + ahead));
+                assert_eq!(wheel.next(), Some(instant(begin + ahead)), "{ahead} ticks behind {begin}");
+                assert_eq!(fired(&mut wheel, instant(begin + ahead)).last(), Some(&2));
+            }
+        }
     }
 
     #[test]
