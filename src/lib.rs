@@ -161,6 +161,7 @@ pub mod control;
 pub mod device;
 #[cfg(feature = "net")]
 pub mod driver;
+mod few;
 #[cfg(feature = "cli")]
 mod figures;
 #[cfg(feature = "http")]

@@ -34,14 +34,15 @@ use Arrow::{To, Types};
 const TABLE: &[(&str, &[Arrow])] = &[
     ("time", &[]),
     ("wire", &[Types("time", &["Instant"])]),
-    ("buffer", &[]),
-    ("tcp", &[To("wire"), To("time"), To("buffer")]),
+    ("few", &[]),
+    ("buffer", &[To("few")]),
+    ("tcp", &[To("wire"), To("time"), To("buffer"), To("few")]),
     ("stack", &[To("tcp"), To("wire"), To("time"), To("buffer")]),
     ("device", &[To("wire"), To("time"), To("buffer")]),
     ("driver", &[To("stack"), To("device")]),
     ("control", &[To("driver"), Types("stack", &["Info", "State", "Counters"])]),
     ("net", &[To("driver"), Types("stack", &["Id", "Error"])]),
-    ("http", &[]),
+    ("http", &[To("few")]),
     ("client", &[To("net"), To("http")]),
     ("serve", &[To("driver"), To("net"), To("http"), To("control")]),
     // The simulator reads the packets on its links, to trace them and to merge them.

@@ -6,13 +6,11 @@
 //! of it, by stream offset, to the segments. Nothing here knows TCP.
 
 mod chunk;
-mod few;
 mod pool;
 mod receive_queue;
 mod send_queue;
 
 pub use chunk::Chunk;
-pub(crate) use few::Few;
 pub use pool::Pool;
 pub use receive_queue::ReceiveQueue;
 pub use send_queue::SendQueue;

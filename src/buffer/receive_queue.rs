@@ -1,6 +1,7 @@
 //! What the peer sent in order and the application has not read.
 
-use super::{Chunk, Few, Pool};
+use super::{Chunk, Pool};
+use crate::few::Few;
 
 /// Bytes in order. Limits count what is pinned ([`pinned`](ReceiveQueue::pinned)), not only what is held.
 ///

@@ -1,6 +1,7 @@
 //! What the application wrote and the peer has not acknowledged.
 
-use super::{Chunk, Few, Pool};
+use super::{Chunk, Pool};
+use crate::few::Few;
 
 /// A chunk for a write takes at least this much, so that small writes share allocations.
 const SMALL: usize = 2 * 1024;

@@ -1,8 +1,9 @@
 //! Bytes that wait for the transport.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::io::IoSlice;
+
+use crate::few::Few;
 
 /// A run of bytes that moves by ownership, or is static: no copy between the handler and the transport.
 pub type Piece = Cow<'static, [u8]>;
@@ -13,9 +14,8 @@ const COPY_LIMIT: usize = 2 * 1024;
 /// A queue of pieces. How much may wait is its owner's decision.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
-    /// The first piece, which for a small answer is all there is.
-    first: Option<Piece>,
-    others: VecDeque<Piece>,
+    /// For a small answer it is one.
+    pieces: Few<Piece>,
     /// Bytes of the first piece that have gone.
     gone: usize,
     len: usize,
@@ -33,11 +33,11 @@ impl Output {
 
     /// Lets `write` append to the end.
     pub(crate) fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let has_room = matches!(self.last_mut(), Some(Cow::Owned(last)) if last.len() < COPY_LIMIT);
+        let has_room = matches!(self.pieces.back_mut(), Some(Cow::Owned(last)) if last.len() < COPY_LIMIT);
         if !has_room {
-            self.add(Cow::Owned(Vec::with_capacity(512)));
+            self.pieces.push_back(Cow::Owned(Vec::with_capacity(512)));
         }
-        if let Some(Cow::Owned(last)) = self.last_mut() {
+        if let Some(Cow::Owned(last)) = self.pieces.back_mut() {
             let before = last.len();
             write(last);
             let written = last.len() - before;
@@ -51,25 +51,14 @@ impl Output {
             self.append(|last| last.extend_from_slice(&piece));
         } else {
             self.len += piece.len();
-            self.add(piece);
+            self.pieces.push_back(piece);
         }
-    }
-
-    fn add(&mut self, piece: Piece) {
-        match self.first {
-            None => self.first = Some(piece),
-            Some(_) => self.others.push_back(piece),
-        }
-    }
-
-    fn last_mut(&mut self) -> Option<&mut Piece> {
-        self.others.back_mut().or(self.first.as_mut())
     }
 
     /// Lends the first pieces; returns how many slices were filled.
     pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut filled = 0;
-        for (slot, piece) in slices.iter_mut().zip(self.first.iter().chain(&self.others)) {
+        for (slot, piece) in slices.iter_mut().zip(self.pieces.iter()) {
             let skip = if filled == 0 { self.gone } else { 0 };
             *slot = IoSlice::new(&piece[skip..]);
             filled += 1;
@@ -82,18 +71,17 @@ impl Output {
         let n = n.min(self.len);
         self.len -= n;
         self.gone += n;
-        while let Some(first) = &self.first
+        while let Some(first) = self.pieces.front()
             && self.gone >= first.len()
         {
             self.gone -= first.len();
-            self.first = self.others.pop_front();
+            self.pieces.pop_front();
         }
     }
 
     /// Gives the first piece away.
     pub(crate) fn take(&mut self) -> Option<Piece> {
-        let mut piece = self.first.take()?;
-        self.first = self.others.pop_front();
+        let mut piece = self.pieces.pop_front()?;
         let gone = std::mem::take(&mut self.gone);
         self.len -= piece.len() - gone;
         if gone > 0 {
@@ -121,13 +109,13 @@ mod tests {
         let mut output = Output::default();
         output.append(|head| head.extend_from_slice(b"head "));
         output.push(Cow::Borrowed(b"small"));
-        assert_eq!((output.others.len(), output.len()), (0, 10));
+        assert_eq!((output.pieces.iter().count(), output.len()), (1, 10));
         let large = vec![7; 10_000];
         let address = large.as_ptr();
         output.push(Cow::Owned(large));
         output.append(|tail| tail.extend_from_slice(b"\r\n"));
-        assert_eq!((output.others.len(), output.len()), (2, 10_012));
-        assert_eq!(output.others[0].as_ptr(), address);
+        assert_eq!((output.pieces.iter().count(), output.len()), (3, 10_012));
+        assert_eq!(output.pieces.iter().nth(1).unwrap().as_ptr(), address);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::delivery::Snapshot;
-use crate::buffer::Few;
+use crate::few::Few;
 use crate::time::Instant;
 use crate::wire::{SackBlocks, SeqNumber};
 

@@ -1,4 +1,4 @@
-//! A queue that mostly holds one thing.
+//! A queue that mostly holds one thing, for whichever layer has one.
 
 use std::collections::{VecDeque, vec_deque};
 use std::iter::Chain;
