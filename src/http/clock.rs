@@ -3,9 +3,18 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+/// What stands around the value in the field line.
+const BEFORE: &[u8] = b"Date: ";
+const AFTER: &[u8] = b"\r\n";
+/// Of the value.
+const LEN: usize = 29;
+
 /// The value of a `Date` field (RFC 9110 5.6.7), 29 bytes of ASCII.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Date([u8; 29]);
+pub struct Date {
+    /// The whole field line: it is written into each answer.
+    line: [u8; BEFORE.len() + LEN + AFTER.len()],
+}
 
 impl Date {
     /// The date at `unix_seconds` after 1970.
@@ -18,21 +27,28 @@ impl Date {
         // IMF-fixdate has four digits for the year: what lies beyond is pinned to its last second.
         let seconds = unix_seconds.min(253_402_300_799);
         let text = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-        let mut bytes = [b' '; 29];
-        let len = text.len().min(29);
-        bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
-        Date(bytes)
+        let mut line = [b' '; BEFORE.len() + LEN + AFTER.len()];
+        let len = text.len().min(LEN);
+        line[..BEFORE.len()].copy_from_slice(BEFORE);
+        line[BEFORE.len()..][..len].copy_from_slice(&text.as_bytes()[..len]);
+        line[BEFORE.len() + LEN..].copy_from_slice(AFTER);
+        Date { line }
     }
 
     /// The text as it stands in the field.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.line[BEFORE.len()..][..LEN]
+    }
+
+    /// The field line with its CRLF.
+    pub(crate) fn line(&self) -> &[u8] {
+        &self.line
     }
 }
 
 impl fmt::Debug for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.0))
+        f.write_str(&String::from_utf8_lossy(self.as_bytes()))
     }
 }
 
@@ -79,6 +95,7 @@ mod tests {
         let mut clock = Clock::default();
         let first = clock.now(Duration::ZERO, 0);
         assert_eq!(first.date.as_bytes(), b"Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(first.date.line(), b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n");
         let next = clock.now(Duration::ZERO, 1);
         assert_eq!(next.date.as_bytes(), b"Thu, 01 Jan 1970 00:00:01 GMT");
     }

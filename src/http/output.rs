@@ -10,6 +10,10 @@ pub type Piece = Cow<'static, [u8]>;
 
 /// Pieces up to this size are copied behind what already waits, so that a head and its small body leave together.
 const COPY_LIMIT: usize = 2 * 1024;
+/// What memory for such a piece begins with.
+const FIRST_CAPACITY: usize = 512;
+/// A piece with room for more than this gives its memory back once it has gone.
+const SPARE_LIMIT: usize = 2 * COPY_LIMIT;
 
 /// A queue of pieces. How much may wait is its owner's decision.
 #[derive(Debug, Default)]
@@ -19,6 +23,8 @@ pub(crate) struct Output {
     /// Bytes of the first piece that have gone.
     gone: usize,
     len: usize,
+    /// Empty, and the memory of a piece that has gone: the next answer needs none then.
+    spare: Vec<u8>,
 }
 
 impl Output {
@@ -35,7 +41,9 @@ impl Output {
     pub(crate) fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let has_room = matches!(self.pieces.back_mut(), Some(Cow::Owned(last)) if last.len() < COPY_LIMIT);
         if !has_room {
-            self.pieces.push_back(Cow::Owned(Vec::with_capacity(512)));
+            let mut fresh = std::mem::take(&mut self.spare);
+            fresh.reserve(FIRST_CAPACITY);
+            self.pieces.push_back(Cow::Owned(fresh));
         }
         if let Some(Cow::Owned(last)) = self.pieces.back_mut() {
             let before = last.len();
@@ -75,7 +83,12 @@ impl Output {
             && self.gone >= first.len()
         {
             self.gone -= first.len();
-            self.pieces.pop_front();
+            if let Some(Cow::Owned(mut piece)) = self.pieces.pop_front()
+                && piece.capacity() <= SPARE_LIMIT
+            {
+                piece.clear();
+                self.spare = piece;
+            }
         }
     }
 
@@ -116,6 +129,26 @@ mod tests {
         output.append(|tail| tail.extend_from_slice(b"\r\n"));
         assert_eq!((output.pieces.iter().count(), output.len()), (3, 10_012));
         assert_eq!(output.pieces.iter().nth(1).unwrap().as_ptr(), address);
+    }
+
+    #[test]
+    fn the_memory_of_a_small_piece_serves_again_and_a_large_one_gives_it_back() {
+        let mut output = Output::default();
+        output.push(Cow::Borrowed(b"abc"));
+        let mut slices = [IoSlice::new(&[])];
+        output.slices(&mut slices);
+        let address = slices[0].as_ptr();
+        output.advance(3);
+        output.push(Cow::Borrowed(b"de"));
+        assert_eq!(content(&output), b"de");
+        let mut slices = [IoSlice::new(&[])];
+        output.slices(&mut slices);
+        assert_eq!(slices[0].as_ptr(), address);
+
+        let mut output = Output::default();
+        output.push(Cow::Owned(vec![7; SPARE_LIMIT + 1]));
+        output.advance(SPARE_LIMIT + 1);
+        assert_eq!(output.spare.capacity(), 0);
     }
 
     #[test]

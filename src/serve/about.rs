@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-/// About the connection of a request; in the request's extensions.
+/// About the connection of a request; in the request's extensions, unless its route was added to a
+/// [`Router`](crate::http::Router) that was told to spare it that ([`introduced`](crate::http::Router::introduced)).
 ///
 /// ```
 /// use longwire::{http::Router, serve::About};

@@ -32,7 +32,7 @@ impl Reception {
         Reception { service: Arc::clone(&self.service), throttle: self.throttle.clone(), stats }
     }
 
-    /// For the requests of a connection after its first `requests`; `peer` is asked once for each.
+    /// For the requests of a connection after its first `requests`; `peer` is asked for those where it matters.
     pub(super) fn introduce<P: Fn() -> Option<SocketAddr> + Send + Sync>(
         &self,
         now: Instant,
@@ -43,17 +43,24 @@ impl Reception {
     }
 
     /// The handler of a request, or of the refusal that it gets.
-    fn handler(&self, request: &mut Request<()>, about: Option<About>, now: Instant) -> Box<dyn Handler> {
-        let (Some(throttle), Some(about)) = (&self.throttle, about) else {
-            return self.service.handler(request);
-        };
-        match throttle.count(about.peer.ip(), now) {
-            Ok(()) => self.service.handler(request),
-            Err(wait) => {
-                self.stats.throttle();
-                Box::new(Deliver::new(move |_: &Request<()>| too_many(wait)))
-            }
+    fn handler(
+        &self,
+        request: &mut Request<()>,
+        about: impl Fn() -> Option<About>,
+        now: Instant,
+    ) -> Box<dyn Handler> {
+        if let Some(throttle) = &self.throttle
+            && let Some(about) = about()
+            && let Err(wait) = throttle.count(about.peer.ip(), now)
+        {
+            self.stats.throttle();
+            return Box::new(Deliver::new(move |_: &Request<()>| too_many(wait)));
         }
+        self.service.introduced_handler(request, &|request| {
+            if let Some(about) = about() {
+                request.extensions_mut().insert(about);
+            }
+        })
     }
 }
 
@@ -76,10 +83,7 @@ struct Introduction<'a, P> {
 impl<P: Fn() -> Option<SocketAddr> + Send + Sync> Service for Introduction<'_, P> {
     fn handler(&self, request: &mut Request<()>) -> Box<dyn Handler> {
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        let about = (self.peer)().map(|peer| About { peer, request: number });
-        if let Some(about) = about {
-            request.extensions_mut().insert(about);
-        }
+        let about = || (self.peer)().map(|peer| About { peer, request: number });
         AccessLog::around(request, about, |request| self.reception.handler(request, about, self.now))
     }
 }

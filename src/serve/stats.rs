@@ -98,6 +98,9 @@ impl Stats {
     }
 
     pub(super) fn add_reasons(&self, reasons: Reasons) {
+        if reasons.is_empty() {
+            return; // as after most requests
+        }
         for reason in reasons.iter() {
             self.reasons[reason as usize].fetch_add(1, Ordering::Relaxed);
         }

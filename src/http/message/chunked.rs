@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use ::http::HeaderMap;
+use bytes::Bytes;
 
 use super::fields::header_map;
 use super::{Decoded, HeadBuffer, HeadLimits, HeadProgress};
@@ -155,7 +156,9 @@ fn parse_trailers(section: &[u8], fields: usize) -> Result<Option<HeaderMap>, Ba
     let mut fields = vec![httparse::EMPTY_HEADER; fields];
     match httparse::parse_headers(section, &mut fields) {
         Ok(httparse::Status::Complete((_, []))) => Ok(None),
-        Ok(httparse::Status::Complete((_, fields))) => header_map(fields).map(Some),
+        Ok(httparse::Status::Complete((_, fields))) => {
+            header_map(fields, Bytes::copy_from_slice, |_, _| ()).map(Some)
+        }
         Ok(httparse::Status::Partial) | Err(_) => Err(BadMessage::Syntax),
     }
 }

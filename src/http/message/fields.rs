@@ -1,19 +1,33 @@
 //! Field values that this layer itself has to understand.
 
-use ::http::HeaderMap;
-use ::http::header::{CONNECTION, HeaderName};
+use ::http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName, TRANSFER_ENCODING};
+use ::http::{HeaderMap, HeaderValue};
+use bytes::Bytes;
 
 use crate::http::BadMessage;
 
-/// Names up to which each is compared: quicker than the map's hash, and most heads have no more.
-const FEW_NAMES: usize = 8;
+/// Which of those fields a head has. One walk over it notes all of them: most heads have none, and then nothing is looked
+/// up in the map.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Marks {
+    pub(crate) content_length: bool,
+    pub(crate) transfer_encoding: bool,
+    pub(crate) connection: bool,
+    pub(crate) expect: bool,
+}
 
-/// Whether there is such a field.
-pub(crate) fn has_field(headers: &HeaderMap, name: &HeaderName) -> bool {
-    if headers.keys_len() <= FEW_NAMES {
-        headers.keys().any(|key| key == name)
-    } else {
-        headers.contains_key(name)
+impl Marks {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let mut marks = Self::default();
+        headers.keys().for_each(|name| marks.note(name));
+        marks
+    }
+
+    pub(super) fn note(&mut self, name: &HeaderName) {
+        self.content_length |= name == CONTENT_LENGTH;
+        self.transfer_encoding |= name == TRANSFER_ENCODING;
+        self.connection |= name == CONNECTION;
+        self.expect |= name == EXPECT;
     }
 }
 
@@ -42,9 +56,6 @@ impl ConnectionOptions {
     /// Reads the `Connection` fields.
     pub fn of(headers: &HeaderMap) -> Self {
         let mut options = Self::default();
-        if !has_field(headers, &CONNECTION) {
-            return options;
-        }
         for item in list_items(headers, &CONNECTION) {
             options.close |= item.eq_ignore_ascii_case("close");
             options.keep_alive |= item.eq_ignore_ascii_case("keep-alive");
@@ -53,12 +64,17 @@ impl ConnectionOptions {
     }
 }
 
-/// Copies parsed field lines into a map.
-pub(super) fn header_map(fields: &[httparse::Header<'_>]) -> Result<HeaderMap, BadMessage> {
+/// Copies parsed field lines into a map, and shows each on the way. `value` makes what is kept of a field's value.
+pub(super) fn header_map<'a>(
+    fields: &[httparse::Header<'a>],
+    value: impl Fn(&'a [u8]) -> Bytes,
+    mut see: impl FnMut(&HeaderName, &'a [u8]),
+) -> Result<HeaderMap, BadMessage> {
     let mut headers = HeaderMap::with_capacity(fields.len());
     for field in fields {
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| BadMessage::Syntax)?;
-        let value = ::http::HeaderValue::from_bytes(field.value).map_err(|_| BadMessage::Syntax)?;
+        see(&name, field.value);
+        let value = HeaderValue::from_maybe_shared(value(field.value)).map_err(|_| BadMessage::Syntax)?;
         headers.try_append(name, value).map_err(|_| BadMessage::TooManyFields)?;
     }
     Ok(headers)

@@ -3,7 +3,7 @@
 use ::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use ::http::{HeaderMap, Method, StatusCode, Version};
 
-use super::{has_field, list_items};
+use super::{Marks, list_items};
 use crate::http::BadMessage;
 
 /// How a body is delimited.
@@ -33,7 +33,17 @@ pub fn request_framing(
     version: Version,
     headers: &HeaderMap,
 ) -> Result<Framing, BadMessage> {
-    match declared_framing(headers)? {
+    marked_framing(method, version, headers, Marks::of(headers))
+}
+
+/// [`request_framing`] where it is known already which fields there are.
+pub(crate) fn marked_framing(
+    method: &Method,
+    version: Version,
+    headers: &HeaderMap,
+    marks: Marks,
+) -> Result<Framing, BadMessage> {
+    match declared_framing(headers, marks)? {
         // RFC 9112 6.1: HTTP/1.0 has no transfer codings; whoever is between us may not have seen one here either.
         Some(Framing::Chunked) if version == Version::HTTP_10 => Err(BadMessage::TransferEncoding),
         Some(framing) => Ok(framing),
@@ -56,7 +66,7 @@ pub fn response_framing(
     if method == Method::HEAD || is_bodyless(status) {
         return Ok(Framing::Length(0));
     }
-    Ok(declared_framing(headers)?.unwrap_or(Framing::UntilClose))
+    Ok(declared_framing(headers, Marks::of(headers))?.unwrap_or(Framing::UntilClose))
 }
 
 /// Whether a response with `status` never has a body (RFC 9110 6.4.1).
@@ -69,17 +79,14 @@ pub(crate) fn has_body_by_nature(method: &Method) -> bool {
     method == Method::POST || method == Method::PUT || method == Method::PATCH
 }
 
-fn declared_framing(headers: &HeaderMap) -> Result<Option<Framing>, BadMessage> {
-    let has_length = has_field(headers, &CONTENT_LENGTH);
-    if !has_field(headers, &TRANSFER_ENCODING) {
-        return if has_length { content_length(headers).map(|n| Some(Framing::Length(n))) } else { Ok(None) };
+fn declared_framing(headers: &HeaderMap, marks: Marks) -> Result<Option<Framing>, BadMessage> {
+    match (marks.content_length, marks.transfer_encoding) {
+        (false, false) => Ok(None),
+        (true, false) => content_length(headers).map(|length| Some(Framing::Length(length))),
+        // RFC 9112 6.1: the favourite of request smuggling.
+        (true, true) => Err(BadMessage::LengthAndCoding),
+        (false, true) => check_codings(headers).map(|()| Some(Framing::Chunked)),
     }
-    // RFC 9112 6.1: the favourite of request smuggling.
-    if has_length {
-        return Err(BadMessage::LengthAndCoding);
-    }
-    check_codings(headers)?;
-    Ok(Some(Framing::Chunked))
 }
 
 /// Only `chunked`, alone and once, is understood (RFC 9112 6.1 and 7).

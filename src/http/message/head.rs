@@ -84,7 +84,7 @@ impl HeadBuffer {
     ) -> Result<HeadProgress<'a>, BadMessage> {
         let mut begin = 0;
         let mut at = 0;
-        while let Some(offset) = input[at..].iter().position(|&byte| byte == b'\n') {
+        while let Some(offset) = memchr::memchr(b'\n', &input[at..]) {
             let empty = self.end_line(&input[at..at + offset], limits)?;
             at += offset + 1;
             if !empty {

@@ -60,13 +60,17 @@ mod head;
 mod request;
 mod response;
 
+use ::http::HeaderValue;
+use ::http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, LAST_MODIFIED, VARY};
+
 pub use body::{BodyDecoder, Decoded};
 pub use chunked::{ChunkedDecoder, LAST_CHUNK, write_chunk_size};
-pub(crate) use fields::has_field;
+pub(crate) use fields::Marks;
 pub use fields::{ConnectionOptions, list_items};
 pub use framing::{Framing, request_framing, response_framing};
-pub(crate) use framing::{has_body_by_nature, is_bodyless};
+pub(crate) use framing::{has_body_by_nature, is_bodyless, marked_framing};
 pub use head::{HeadBuffer, HeadLimits, HeadProgress};
+pub(crate) use request::parse_marked_request;
 pub use request::{parse_request, write_request_line};
 pub use response::{parse_response, write_status_line};
 
@@ -86,6 +90,31 @@ pub fn write_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
             begins_word = *byte == b'-';
         }
     }
+    write_value(out, value);
+}
+
+/// Names that many answers have, as [`write_field`] writes them: what is written each time need not be found each time.
+static COMMON: [(HeaderName, &str); 6] = [
+    (CONTENT_TYPE, "Content-Type"),
+    (CACHE_CONTROL, "Cache-Control"),
+    (ETAG, "ETag"),
+    (LAST_MODIFIED, "Last-Modified"),
+    (ACCEPT_RANGES, "Accept-Ranges"),
+    (VARY, "Vary"),
+];
+
+/// [`write_field`] for fields of a map.
+pub(crate) fn write_header(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
+    match COMMON.iter().find(|(common, _)| common == name) {
+        Some((_, written)) => {
+            out.extend_from_slice(written.as_bytes());
+            write_value(out, value.as_bytes());
+        }
+        None => write_field(out, name.as_str(), value.as_bytes()),
+    }
+}
+
+fn write_value(out: &mut Vec<u8>, value: &[u8]) {
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
@@ -122,6 +151,16 @@ mod tests {
         write_field(&mut out, "x-frame-options", b"a-b");
         write_field(&mut out, "etag", b"\"c\"");
         assert_eq!(out, b"X-Frame-Options: a-b\r\nETag: \"c\"\r\n");
+    }
+
+    #[test]
+    fn names_that_are_common_are_written_like_the_others() {
+        for (name, _) in &COMMON {
+            let (mut known, mut found) = (Vec::new(), Vec::new());
+            write_header(&mut known, name, &HeaderValue::from_static("x"));
+            write_field(&mut found, name.as_str(), b"x");
+            assert_eq!(String::from_utf8(known), String::from_utf8(found));
+        }
     }
 
     #[test]

@@ -3,16 +3,20 @@
 use std::mem::MaybeUninit;
 use std::net::Ipv6Addr;
 
-use ::http::header::{EXPECT, HOST};
+use ::http::header::{EXPECT, HOST, HeaderName};
 use ::http::uri::Authority;
 use ::http::{HeaderMap, Method, Request, Uri, Version};
+use bytes::Bytes;
 
 use super::fields::header_map;
-use super::{has_field, list_items};
+use super::{Marks, list_items};
 use crate::http::BadMessage;
 
 /// Field lines of a head for which nothing has to be allocated to parse them.
 const FEW_FIELDS: usize = 32;
+/// Field lines up to which each value is a copy of its own. More of them share one copy of the head: to share is two
+/// allocations, however many they are.
+const FEW_VALUES: usize = 2;
 
 /// Parses a complete head, as [`HeadBuffer`](super::HeadBuffer) delivers it, with `fields` field lines.
 ///
@@ -20,6 +24,11 @@ const FEW_FIELDS: usize = 32;
 /// Everything that the head alone can be refused for; the framing of the body is looked at separately, by
 /// [`request_framing`](super::request_framing).
 pub fn parse_request(head: &[u8], fields: usize) -> Result<Request<()>, BadMessage> {
+    Ok(parse_marked_request(head, fields)?.0)
+}
+
+/// [`parse_request`], and which of the fields it has that are to be understood here.
+pub(crate) fn parse_marked_request(head: &[u8], fields: usize) -> Result<(Request<()>, Marks), BadMessage> {
     match parse_known_version(head, fields) {
         Err(BadMessage::Version) => {
             let head = with_known_version(head).ok_or(BadMessage::Version)?;
@@ -38,7 +47,7 @@ fn with_known_version(head: &[u8]) -> Option<Vec<u8>> {
     is_later.then(|| [before, &b"1"[..], &head[line.len()..]].concat())
 }
 
-fn parse_known_version(head: &[u8], fields: usize) -> Result<Request<()>, BadMessage> {
+fn parse_known_version(head: &[u8], fields: usize) -> Result<(Request<()>, Marks), BadMessage> {
     let (mut few, mut many) = ([MaybeUninit::uninit(); FEW_FIELDS], Vec::new());
     let storage = match few.get_mut(..fields) {
         Some(few) => few,
@@ -46,6 +55,12 @@ fn parse_known_version(head: &[u8], fields: usize) -> Result<Request<()>, BadMes
             many.resize(fields, MaybeUninit::uninit());
             &mut many[..]
         }
+    };
+    let shared = (fields > FEW_VALUES).then(|| Bytes::copy_from_slice(head));
+    let head = shared.as_deref().unwrap_or(head);
+    let keep = |part: &[u8]| match &shared {
+        Some(head) => head.slice_ref(part),
+        None => Bytes::copy_from_slice(part),
     };
     let mut parsed = httparse::Request::new(&mut []);
     match parsed.parse_with_uninit_headers(head, storage) {
@@ -59,16 +74,25 @@ fn parse_known_version(head: &[u8], fields: usize) -> Result<Request<()>, BadMes
     let method = method.ok_or(BadMessage::Syntax)?;
     let uri = parse_target(&method, parsed.path.unwrap_or_default())?;
     let version = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-    let headers = header_map(parsed.headers)?;
-    check_host(version, &headers)?;
-    check_expectation(&headers)?;
+    let (mut marks, mut hosts) = (Marks::default(), Hosts::default());
+    let note = |name: &HeaderName, value| {
+        marks.note(name);
+        if name == HOST {
+            hosts.note(value);
+        }
+    };
+    let headers = header_map(parsed.headers, keep, note)?;
+    hosts.check_host(version)?;
+    if marks.expect {
+        check_expectation(&headers)?;
+    }
 
     let mut request = Request::new(());
     *request.method_mut() = method;
     *request.uri_mut() = uri;
     *request.version_mut() = version;
     *request.headers_mut() = headers;
-    Ok(request)
+    Ok((request, marks))
 }
 
 /// Appends the request line with its CRLF. The target is `uri` in origin-form (RFC 9112 3.2.1), or the asterisk.
@@ -131,28 +155,34 @@ fn is_well_encoded(path: &str) -> bool {
 /// RFC 9110 10.1.1: this one, and no other, is known.
 fn check_expectation(headers: &HeaderMap) -> Result<(), BadMessage> {
     let is_known = |item: &str| item.eq_ignore_ascii_case("100-continue");
-    if has_field(headers, &EXPECT) && !list_items(headers, &EXPECT).all(is_known) {
-        return Err(BadMessage::Expectation);
-    }
-    Ok(())
+    if list_items(headers, &EXPECT).all(is_known) { Ok(()) } else { Err(BadMessage::Expectation) }
 }
 
-/// RFC 9112 3.2: exactly one in HTTP/1.1, at most one in HTTP/1.0. It may be empty.
-fn check_host(version: Version, headers: &HeaderMap) -> Result<(), BadMessage> {
-    let mut hosts = headers.get_all(HOST).iter();
-    let Some(host) = hosts.next() else {
-        return if version == Version::HTTP_10 { Ok(()) } else { Err(BadMessage::Host) };
-    };
-    if hosts.next().is_some() {
-        return Err(BadMessage::Host);
+/// The `Host` fields of a head.
+#[derive(Default)]
+struct Hosts {
+    count: usize,
+    malformed: bool,
+}
+
+impl Hosts {
+    fn note(&mut self, host: &[u8]) {
+        self.count += 1;
+        self.malformed |= !is_good_host(host);
     }
-    if host.is_empty()
-        || is_common_host(host.as_bytes())
-        || Authority::try_from(host.as_bytes()).is_ok_and(|host| is_plain_host(&host))
-    {
-        return Ok(());
+
+    /// RFC 9112 3.2: exactly one in HTTP/1.1, at most one in HTTP/1.0.
+    fn check_host(&self, version: Version) -> Result<(), BadMessage> {
+        let is_enough = self.count == 1 || (self.count == 0 && version == Version::HTTP_10);
+        if is_enough && !self.malformed { Ok(()) } else { Err(BadMessage::Host) }
     }
-    Err(BadMessage::Host)
+}
+
+/// An authority without user information. It may be empty.
+fn is_good_host(host: &[u8]) -> bool {
+    host.is_empty()
+        || is_common_host(host)
+        || Authority::try_from(host).is_ok_and(|authority| is_plain_host(&authority))
 }
 
 /// A name or an IPv4 address, and a port or none, of nothing but the usual characters: what needs no parser. The rest

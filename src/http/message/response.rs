@@ -3,6 +3,7 @@
 use std::mem::MaybeUninit;
 
 use ::http::{Response, StatusCode, Version};
+use bytes::Bytes;
 
 use super::fields::header_map;
 use crate::http::BadMessage;
@@ -26,7 +27,7 @@ pub fn parse_response(head: &[u8], fields: usize) -> Result<Response<()>, BadMes
     let mut response = Response::new(());
     *response.status_mut() = status;
     *response.version_mut() = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-    *response.headers_mut() = header_map(parsed.headers)?;
+    *response.headers_mut() = header_map(parsed.headers, Bytes::copy_from_slice, |_, _| ())?;
     Ok(response)
 }
 

@@ -1,12 +1,14 @@
 //! Heads of answers.
 
 use ::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, SERVER, TRANSFER_ENCODING};
-use ::http::{HeaderValue, Response, StatusCode};
+use ::http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::ServerConfig;
 use super::exchange::Asked;
 use crate::http::encoder::{BodySize, Encoder};
-use crate::http::message::{has_field, is_bodyless, write_field, write_length, write_status_line};
+use crate::http::message::{
+    ConnectionOptions, is_bodyless, write_field, write_header, write_length, write_status_line,
+};
 use crate::http::{Date, Piece};
 
 /// How the body of an answer is framed (RFC 9112 6).
@@ -32,30 +34,56 @@ pub(super) enum Persistence {
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
-/// Fields that belong to the connection, not to the handler.
-const OURS: [HeaderName; 4] = [CONNECTION, KEEP_ALIVE, TRANSFER_ENCODING, CONTENT_LENGTH];
+/// Which fields a handler gave of those that an answer has anyway, noted in one walk over them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Given {
+    date: bool,
+    server: bool,
+    /// Some belong to the connection, and are not the handler's to write.
+    ours: bool,
+    /// It said `Connection: close`, which it may.
+    pub(super) close: bool,
+}
+
+impl Given {
+    pub(super) fn by(headers: &HeaderMap) -> Self {
+        let mut given = Given::default();
+        for name in headers.keys() {
+            given.date |= name == DATE;
+            given.server |= name == SERVER;
+            given.ours |= is_ours(name);
+            given.close |= name == CONNECTION && ConnectionOptions::of(headers).close;
+        }
+        given
+    }
+}
+
+fn is_ours(name: &HeaderName) -> bool {
+    name == CONNECTION || name == KEEP_ALIVE || name == TRANSFER_ENCODING || name == CONTENT_LENGTH
+}
 
 /// Appends a head: the handler's fields, and what every answer has (RFC 9110 6.6.1, RFC 9112 6).
 pub(super) fn write_head(
     out: &mut Vec<u8>,
     response: &Response<BodySize>,
+    given: Given,
     asked: Asked,
     persistence: Persistence,
     config: &ServerConfig,
-    date: Date,
+    date: &Date,
 ) {
     let (status, headers) = (response.status(), response.headers());
     write_status_line(out, status);
-    if !has_field(headers, &DATE) {
-        out.extend_from_slice(b"Date: ");
-        out.extend_from_slice(date.as_bytes());
+    if !given.date {
+        out.extend_from_slice(date.line());
+    }
+    if !given.server {
+        out.extend_from_slice(b"Server: ");
+        out.extend_from_slice(config.server.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
-    if !has_field(headers, &SERVER) {
-        write_field(out, "server", config.server.as_bytes());
-    }
-    for (name, value) in headers.iter().filter(|(name, _)| !OURS.contains(name)) {
-        write_field(out, name.as_str(), value.as_bytes());
+    for (name, value) in headers.iter().filter(|(name, _)| !given.ours || !is_ours(name)) {
+        write_header(out, name, value);
     }
     // The framing is what GET would have, also for HEAD; RFC 9110 8.6 forbids a length with 204, and the length of
     // a 304 would be that of a body nobody made.

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use ::http::header::EXPECT;
-use ::http::{HeaderMap, Method, Request, Version};
+use ::http::{Method, Request, Version};
 
 use super::pace::Pace;
 use super::{Reason, ServerConfig};
 use crate::http::encoder::Encoder;
-use crate::http::message::{BodyDecoder, ConnectionOptions, HeadBuffer, has_field, list_items};
+use crate::http::message::{BodyDecoder, ConnectionOptions, HeadBuffer, Marks, list_items};
 use crate::http::output::Output;
 
 /// How far the request has been read.
@@ -62,9 +62,10 @@ impl Asked {
         expects_continue: false,
     };
 
-    pub(super) fn of(request: &Request<()>) -> Self {
-        let headers: &HeaderMap = request.headers();
-        let options = ConnectionOptions::of(headers);
+    pub(super) fn of(request: &Request<()>, marks: Marks) -> Self {
+        let headers = request.headers();
+        let options =
+            if marks.connection { ConnectionOptions::of(headers) } else { ConnectionOptions::default() };
         let http_10 = request.version() == Version::HTTP_10;
         Self {
             head_only: request.method() == Method::HEAD,
@@ -72,14 +73,12 @@ impl Asked {
             persistent: !options.close && (!http_10 || options.keep_alive),
             keep_alive: options.keep_alive,
             // RFC 9110 10.1.1: an HTTP/1.0 client does not know of 100. Other expectations were refused before.
-            expects_continue: !http_10
-                && has_field(headers, &EXPECT)
-                && list_items(headers, &EXPECT).next().is_some(),
+            expects_continue: marks.expect && !http_10 && list_items(headers, &EXPECT).next().is_some(),
         }
     }
 }
 
-/// Boxed by the connection; an idle connection has none.
+/// Boxed by the connection, which keeps an empty one for its next request.
 #[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) reading: Reading,
@@ -111,6 +110,11 @@ impl Exchange {
             progress_at: Duration::ZERO,
             served: false,
         }
+    }
+
+    /// Begins anew, where nothing is under way.
+    pub(super) fn renew(&mut self, head_due: Duration) {
+        *self = Self { output: std::mem::take(&mut self.output), ..Self::new(head_due) };
     }
 
     /// Appends to the output.
@@ -161,7 +165,11 @@ impl Exchange {
 
     /// Starts or stops the body's clock as the state wants it.
     pub(super) fn keep_pace(&mut self, now: Duration, config: &ServerConfig) {
-        let has_body = matches!(self.reading, Reading::Body(_) | Reading::Discard(_));
+        let has_body = match &self.reading {
+            Reading::Body(decoder) => decoder.remaining() != Some(0),
+            Reading::Discard(_) => true,
+            Reading::Head(_) | Reading::Undecided(_) | Reading::Done => false,
+        };
         if has_body || self.pace.is_running() {
             self.pace.run(now, has_body && self.wants_input(config));
         }

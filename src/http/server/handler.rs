@@ -38,8 +38,8 @@ pub enum Appetite {
 ///
 /// The calls come in this order: [`on_head`](Self::on_head) once; [`on_body`](Self::on_body) for each piece and
 /// [`on_end`](Self::on_end) at the end of the body, as [`appetite`](Self::appetite) allows; and
-/// [`poll_response`](Self::poll_response) after each of these, whenever output has gone, and after the waker was
-/// woken. It is dropped once its answer is complete or can no longer be delivered. A panic in any of them becomes a
+/// [`poll_response`](Self::poll_response) after each of these (where the end follows at once, after that), whenever output
+/// has gone, and after the waker was woken. It is dropped once its answer is complete or can no longer be delivered. A panic in any of them becomes a
 /// 500, or a cut answer, on this connection alone.
 ///
 /// ```
@@ -133,6 +133,17 @@ pub trait Service: Send + Sync {
     /// A new handler for `request`, to which it will be shown next. What a server knows beside the request, such as
     /// the peer's address, it may leave in the request's extensions before it asks another service.
     fn handler(&self, request: &mut Request<()>) -> Box<dyn Handler>;
+
+    /// [`handler`](Self::handler) for a server that knows more than what stands in the request: `introduce` leaves it in the
+    /// request's extensions. That has its price, so a service may spare those who do not ask for it.
+    fn introduced_handler(
+        &self,
+        request: &mut Request<()>,
+        introduce: &dyn Fn(&mut Request<()>),
+    ) -> Box<dyn Handler> {
+        introduce(request);
+        self.handler(request)
+    }
 }
 
 /// A function over whole requests as a [`Handler`]: it collects the body, up to a limit, and answers 413 beyond.

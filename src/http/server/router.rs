@@ -30,8 +30,9 @@ type Factory = Arc<dyn Fn(&Request<()>) -> Box<dyn Handler> + Send + Sync>;
 /// ```
 pub struct Router {
     routes: Vec<Route>,
-    fallback: Option<Factory>,
+    fallback: Option<(Factory, bool)>,
     body_limit: usize,
+    introduced: bool,
 }
 
 struct Route {
@@ -39,6 +40,7 @@ struct Route {
     /// Without the asterisk.
     path: String,
     is_prefix: bool,
+    introduced: bool,
     factory: Factory,
 }
 
@@ -66,13 +68,22 @@ impl Default for Router {
 impl Router {
     /// No routes, and a limit of 1 MiB for bodies that are not streamed.
     pub fn new() -> Self {
-        Self { routes: Vec::new(), fallback: None, body_limit: 1024 * 1024 }
+        Self { routes: Vec::new(), fallback: None, body_limit: 1024 * 1024, introduced: true }
     }
 
     /// The largest body, in bytes, for routes that are added after this.
     #[must_use]
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
+        self
+    }
+
+    /// Whether routes that are added after this find in a request's extensions what the server knows besides it: with
+    /// longwire's own servers [`serve::About`](../serve/struct.About.html). So it is for all that do not say otherwise; it
+    /// takes three allocations a request.
+    #[must_use]
+    pub fn introduced(mut self, introduced: bool) -> Self {
+        self.introduced = introduced;
         self
     }
 
@@ -112,7 +123,8 @@ impl Router {
         let is_prefix = path.ends_with("/*");
         let path = if is_prefix { &path[..path.len() - 1] } else { path };
         let factory: Factory = Arc::new(move |request| Box::new(make(request)));
-        self.routes.push(Route { method, path: path.to_owned(), is_prefix, factory });
+        let introduced = self.introduced;
+        self.routes.push(Route { method, path: path.to_owned(), is_prefix, introduced, factory });
         self
     }
 
@@ -122,12 +134,12 @@ impl Router {
         mut self,
         make: impl Fn(&Request<()>) -> H + Send + Sync + 'static,
     ) -> Self {
-        self.fallback = Some(Arc::new(move |request| Box::new(make(request))));
+        self.fallback = Some((Arc::new(move |request| Box::new(make(request))), self.introduced));
         self
     }
 
     /// The routes of the best-matching path.
-    fn matching<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a Route> + Clone {
+    fn matching<'a, 'p>(&'a self, path: &'p str) -> impl Iterator<Item = &'a Route> + Clone + use<'a, 'p> {
         let best = self.routes.iter().filter_map(|route| route.rank(path)).max();
         self.routes.iter().filter(move |route| best.is_some() && route.rank(path) == best)
     }
@@ -135,32 +147,51 @@ impl Router {
 
 impl Service for Router {
     fn handler(&self, request: &mut Request<()>) -> Box<dyn Handler> {
-        let (method, path) = (request.method(), request.uri().path());
+        self.introduced_handler(request, &|_| ())
+    }
+
+    fn introduced_handler(
+        &self,
+        request: &mut Request<()>,
+        introduce: &dyn Fn(&mut Request<()>),
+    ) -> Box<dyn Handler> {
+        let (factory, introduced) = match self.find(request.method(), request.uri().path()) {
+            Ok(found) => found,
+            Err(refusal) => return refusal,
+        };
+        if introduced {
+            introduce(request);
+        }
+        factory(request)
+    }
+}
+
+impl Router {
+    /// Who answers, and whether they want an introduction; or what says that nobody does.
+    fn find(&self, method: &Method, path: &str) -> Result<(&Factory, bool), Box<dyn Handler>> {
         match &self.fallback {
             // What it allows is its own to say; `Allow` may be left out (RFC 9110 9.3.7).
-            Some(_) if path == "*" => return ready(no_content()),
-            None if path == "*" => {
-                return ready(with_allow(no_content(), self.routes.iter()));
-            }
+            Some(_) if path == "*" => return Err(ready(no_content())),
+            None if path == "*" => return Err(ready(with_allow(no_content(), self.routes.iter()))),
             _ => {}
         }
         let path = without_needless_encoding(path);
         let routes = self.matching(&path);
         if let Some(route) = routes.clone().find(|route| route.serves(method)) {
-            return (route.factory)(request);
+            return Ok((&route.factory, route.introduced));
         }
         let is_nowhere = routes.clone().next().is_none();
         match &self.fallback {
-            Some(factory) if is_nowhere => factory(request),
-            _ if !self.knows(method) => ready(plain_answer(StatusCode::NOT_IMPLEMENTED, "unknown method")),
-            _ if is_nowhere => ready(plain_answer(StatusCode::NOT_FOUND, "")),
-            _ if method == Method::OPTIONS => ready(with_allow(no_content(), routes)),
-            _ => ready(with_allow(plain_answer(StatusCode::METHOD_NOT_ALLOWED, ""), routes)),
+            Some((factory, introduced)) if is_nowhere => Ok((factory, *introduced)),
+            _ if !self.knows(method) => {
+                Err(ready(plain_answer(StatusCode::NOT_IMPLEMENTED, "unknown method")))
+            }
+            _ if is_nowhere => Err(ready(plain_answer(StatusCode::NOT_FOUND, ""))),
+            _ if method == Method::OPTIONS => Err(ready(with_allow(no_content(), routes))),
+            _ => Err(ready(with_allow(plain_answer(StatusCode::METHOD_NOT_ALLOWED, ""), routes))),
         }
     }
-}
 
-impl Router {
     /// RFC 9110 9.1: a method nobody here has heard of is 501, one that only this path lacks is 405.
     fn knows(&self, method: &Method) -> bool {
         let standard = [
@@ -223,7 +254,24 @@ fn with_allow<'a>(mut response: Response<Piece>, routes: impl Iterator<Item = &'
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+
+    #[test]
+    fn only_routes_that_want_it_are_introduced() {
+        let answer = |_| no_content();
+        let router = Router::new().get("/who", answer).introduced(false).get("/plain", answer);
+        let router = router.introduced(true).fallback(move |_| Buffered::new(0, answer));
+        let introductions = |method: Method, path: &str| {
+            let count = Cell::new(0);
+            let mut request = Request::builder().method(method).uri(path).body(()).unwrap();
+            let _ = router.introduced_handler(&mut request, &|_| count.set(count.get() + 1));
+            count.get()
+        };
+        assert_eq!(["/who", "/plain", "/other"].map(|path| introductions(Method::GET, path)), [1, 0, 1]);
+        assert_eq!(introductions(Method::POST, "/who"), 0, "nobody's");
+    }
 
     #[test]
     fn a_route_is_found_however_its_letters_are_encoded() {

@@ -78,7 +78,14 @@ impl Session {
             if let Some(event) = received.event {
                 self.show(now, service, event);
             }
+            // Who has been shown all of a request but its end is shown that first, and asked for an answer then.
+            if self.connection.awaits_end() {
+                continue;
+            }
             self.poll(now, cx);
+            if used == input.len() {
+                return used;
+            }
         }
     }
 
@@ -99,7 +106,7 @@ impl Session {
             self.feed_appetite(now);
             match (step, self.connection.answer_has_begun()) {
                 (Step::Whole(response), false) => {
-                    self.connection.refuse_body(now);
+                    self.connection.let_body_go();
                     self.connection.respond_whole(now, response);
                 }
                 (Step::Head(response), false) => self.connection.respond(now, response),

@@ -39,7 +39,9 @@ impl Builtins {
         let bytes = at("/bytes/");
         let base = prefix.clone();
         router
+            .introduced(true)
             .get(&at("/"), move |request| welcome::page(&base, &request))
+            .introduced(false)
             .get(&at("/healthz"), |_| text(b"ok\n".as_slice()))
             .get(&at("/metrics"), move |_| metrics::answer(&stacks, &stats))
             .stream(Method::POST, &at("/echo"), |_| Echo::default())
@@ -57,6 +59,7 @@ impl Builtins {
                     }
                 })
             })
+            .introduced(true)
     }
 }
 

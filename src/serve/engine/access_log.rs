@@ -25,7 +25,7 @@ impl AccessLog {
     /// Puts itself around the handler that `make` gives, if the log wants such lines.
     pub(in crate::serve) fn around(
         request: &mut Request<()>,
-        about: Option<About>,
+        about: impl Fn() -> Option<About>,
         make: impl FnOnce(&mut Request<()>) -> Box<dyn Handler>,
     ) -> Box<dyn Handler> {
         if !log::log_enabled!(target: TARGET, log::Level::Debug) {
@@ -33,7 +33,7 @@ impl AccessLog {
         }
         let line = format!("{} {} {:?}", request.method(), request.uri(), request.version());
         let handler = make(request);
-        let peer = about.map(|about| about.peer);
+        let peer = about().map(|about| about.peer);
         Box::new(AccessLog { handler, request: line, peer, status: 0, sent: 0 })
     }
 

@@ -32,10 +32,14 @@ pub(super) enum Fate {
 pub(super) struct Connection {
     socket: SocketId,
     session: Session,
-    /// What was kept of it when it was woken, unless it is new.
-    woken_from: Option<Rest>,
+    /// What was kept of it when it was woken, or is to be kept since it became quiet; nothing if it is new.
+    kept: Option<Rest>,
     /// In the queue of those that have something to do.
     pub(super) queued: bool,
+    /// In the queue of those that are looked at again before they rest.
+    pub(super) cooling: bool,
+    /// Nothing is under way, and it is counted as idle.
+    pub(super) quiet: bool,
     /// There may be something to read.
     readable: bool,
     /// The stack had no room; it says when it has.
@@ -67,8 +71,10 @@ impl Connection {
         Connection {
             socket,
             session: Session::new(connection),
-            woken_from: None,
+            kept: None,
             queued: false,
+            cooling: false,
+            quiet: false,
             readable: true,
             blocked: false,
             failed: false,
@@ -81,22 +87,26 @@ impl Connection {
     pub(super) fn resume(socket: SocketId, config: &Arc<ServerConfig>, rest: Rest) -> Self {
         let deadline = rest.deadline(config).map_or(Duration::MAX, |at| at - Instant::ZERO);
         let connection = ServerConnection::resume(Arc::clone(config), rest.requests, deadline);
-        Connection { woken_from: Some(rest), readable: false, ..Self::new(socket, connection) }
+        Connection { kept: Some(rest), readable: false, ..Self::new(socket, connection) }
     }
 
     /// What to keep of it if nothing is under way. One on which nothing was asked since it was woken waits on, and does not
     /// begin anew; before the first request it is served until its header time-out.
-    pub(super) fn rest(&self, now: Instant) -> Option<Rest> {
+    pub(super) fn rest(&mut self, now: Instant) -> Option<Rest> {
         let requests = self.requests();
         let quiet = self.session.is_at_rest() && !self.readable && !self.failed && self.extra.is_none();
         if !quiet {
             return None;
         }
-        match self.woken_from {
+        match self.kept {
+            Some(rest) if rest.requests == requests && self.cooling => Some(rest),
             Some(rest) if rest.requests == requests => {
                 (requests > 0).then_some(Rest { waiting: Waiting::Stirred, ..rest })
             }
-            _ => Some(Rest::new(requests, now)),
+            _ => {
+                self.kept = Some(Rest::new(requests, now));
+                self.kept
+            }
         }
     }
 
@@ -212,9 +222,16 @@ impl Connection {
         if !self.readable {
             return Err(Error::WouldBlock);
         }
-        let received = turn.stack.with(|stack| stack.read_chunk(self.socket));
+        let (received, more) = turn.stack.with(|stack| {
+            let received = stack.read_chunk(self.socket);
+            // Asked while the lock is held, as the answer is mostly that there is no more.
+            (received, stack.readiness(self.socket).is_ok_and(|now| now.readable))
+        });
         match &received {
-            Ok(Some(chunk)) => turn.env.stats.add_received(chunk.len()),
+            Ok(Some(chunk)) => {
+                self.readable = more;
+                turn.env.stats.add_received(chunk.len());
+            }
             Ok(None) | Err(_) => self.readable = false,
         }
         received

@@ -6,15 +6,19 @@ use std::sync::Arc;
 
 use super::Turn;
 use super::connection::{Connection, Fate};
-use super::table::{Table, Waiting};
+use super::table::{Rest, Table, Waiting};
 use super::wakes::Wakers;
 use super::wheel::Wheel;
-use crate::driver::{Event, Instant, SharedStack, SocketId};
+use crate::driver::{Duration, Event, Instant, SharedStack, SocketId};
 use crate::http::{ServerConfig, ServerConnection};
 use crate::serve::budget::budget_of_each;
 
 /// Connections that are looked at in one turn.
 const RUNS: usize = 1024;
+/// How long a connection stays as it is after a request: the next one, if it comes soon, finds everything in place.
+const COOLING: Duration = Duration::from_millis(250);
+/// Of those that cool down, how many are looked at when room is needed.
+const COOLING_LOOKS: usize = 16;
 
 pub(super) struct Connections {
     table: Table,
@@ -22,6 +26,10 @@ pub(super) struct Connections {
     wheel: Wheel,
     /// Those that have something to do, each once.
     ready: VecDeque<SocketId>,
+    /// Those that are served, and on which nothing was under way a moment ago: each once, and when it is looked at again.
+    cooling: VecDeque<(SocketId, Instant)>,
+    /// Those of them on which nothing is under way.
+    quiet: usize,
     wakers: Wakers,
     /// The last turn's.
     now: Instant,
@@ -33,6 +41,8 @@ impl Connections {
             table: Table::new(),
             wheel: Wheel::new(now),
             ready: VecDeque::new(),
+            cooling: VecDeque::new(),
+            quiet: 0,
             wakers: Wakers::default(),
             now,
         }
@@ -43,7 +53,7 @@ impl Connections {
     }
 
     pub(super) fn idle_len(&self) -> usize {
-        self.table.idle_len()
+        self.table.idle_len() + self.quiet
     }
 
     /// When the next turn is due though nothing happens.
@@ -52,7 +62,8 @@ impl Connections {
             return Some(Instant::ZERO);
         }
         let idle = Waiting::ALL.into_iter().filter_map(|waiting| self.table.longest_idle(waiting, self.now));
-        idle.filter_map(|(_, rest)| rest.deadline(config)).chain(self.wheel.next()).min()
+        let cooled = self.cooling.front().map(|(_, at)| *at);
+        idle.filter_map(|(_, rest)| rest.deadline(config)).chain(self.wheel.next()).chain(cooled).min()
     }
 
     /// Takes note of what has happened to one of ours; `false`: it is not.
@@ -115,8 +126,15 @@ impl Connections {
 
     /// The longest idle connection goes, if there is one.
     fn make_room(&mut self, turn: &Turn<'_>) {
-        let idle = Waiting::ALL.into_iter().filter_map(|waiting| self.table.longest_idle(waiting, turn.now));
-        let Some((socket, _)) = idle.min_by_key(|(_, rest)| rest.since) else { return };
+        let Connections { table, cooling, .. } = self;
+        let waiting = Waiting::ALL.into_iter().filter_map(|waiting| table.longest_idle(waiting, turn.now));
+        let longest = waiting.min_by_key(|(_, rest)| rest.since);
+        let cooling = cooling.iter().take(COOLING_LOOKS);
+        let cooling =
+            cooling.filter_map(|&(socket, _)| Some((socket, table.busy_mut(socket)?.rest(turn.now)?)));
+        let Some((socket, _)) = longest.into_iter().chain(cooling).min_by_key(|(_, rest)| rest.since) else {
+            return;
+        };
         self.wake(&turn.env.http, turn.now, socket);
         if let Some(connection) = self.table.busy_mut(socket) {
             connection.make_room(turn);
@@ -124,9 +142,25 @@ impl Connections {
         self.enqueue(socket);
     }
 
+    /// The first of those that cool down comes to rest, if nothing has been under way on it for long enough.
+    fn look_at_cooling(&mut self, now: Instant) {
+        let Some((socket, _)) = self.cooling.pop_front() else { return };
+        let Some(connection) = self.table.busy_mut(socket) else { return };
+        match connection.rest(now).filter(|rest| rest.since + COOLING <= now) {
+            Some(rest) => {
+                self.quiet -= usize::from(connection.quiet);
+                self.table.rest(socket, rest);
+            }
+            None => self.cooling.push_back((socket, now + COOLING)),
+        }
+    }
+
     /// Deadlines that have come.
     pub(super) fn fire(&mut self, turn: &Turn<'_>) {
         self.now = turn.now;
+        while self.cooling.front().is_some_and(|(_, at)| *at <= turn.now) {
+            self.look_at_cooling(turn.now);
+        }
         let mut due = Vec::new();
         self.wheel.expire(turn.now, &mut due);
         for post in due {
@@ -191,6 +225,8 @@ impl Connections {
             self.table.remove(socket, None);
         }
         self.ready.clear();
+        self.cooling.clear();
+        self.quiet = 0;
         sockets.len()
     }
 
@@ -204,6 +240,7 @@ impl Connections {
     fn run_one(&mut self, turn: &Turn<'_>, socket: SocketId, budget: usize) {
         let Some(connection) = self.table.busy_mut(socket) else { return };
         connection.queued = false;
+        self.quiet -= usize::from(std::mem::take(&mut connection.quiet));
         match connection.run(turn, &self.wakers.waker(&turn.env.wakes, socket), budget) {
             Fate::Gone(peer) => return self.table.remove(socket, peer.map(|peer| peer.ip())),
             Fate::More => {
@@ -211,8 +248,17 @@ impl Connections {
                 self.ready.push_back(socket);
             }
             Fate::Waits => {
-                if let Some(rest) = connection.rest(turn.now) {
-                    return self.table.rest(socket, rest);
+                match connection.rest(turn.now) {
+                    Some(Rest { waiting: Waiting::Next, .. }) => {
+                        connection.quiet = true;
+                        self.quiet += 1;
+                        if !std::mem::replace(&mut connection.cooling, true) {
+                            self.cooling.push_back((socket, turn.now + COOLING));
+                        }
+                    }
+                    // Nothing was asked.
+                    Some(rest) => return self.table.rest(socket, rest),
+                    None => {}
                 }
             }
         }
@@ -234,16 +280,39 @@ fn is_news(stack: &SharedStack, socket: SocketId) -> bool {
 mod tests {
     use super::*;
     use crate::device;
-    use crate::driver::Duration;
+    use crate::driver::Readiness;
     use crate::http::{Clock, Router};
     use crate::net::Network;
-    use crate::serve::engine::table::Rest;
     use crate::serve::engine::{Environment, Wakes};
     use crate::serve::reception::Reception;
     use crate::serve::{Config, Stats};
 
     /// More than a turn looks at, and some.
     const MANY: usize = 2 * RUNS + 100;
+
+    #[test]
+    fn who_is_asked_nothing_for_a_while_rests_and_who_is_busy_then_later() {
+        let (begin, http) = (Instant::from_secs(100), Arc::new(ServerConfig::default()));
+        let mut connections = Connections::new(begin);
+        let [quiet, busy] = [1, 2].map(SocketId::from_bits);
+        for socket in [quiet, busy] {
+            let mut connection = Connection::resume(socket, &http, Rest::new(7, begin));
+            (connection.cooling, connection.quiet) = (true, true);
+            connections.table.insert([127, 0, 0, 1].into(), connection);
+            connections.cooling.push_back((socket, begin + COOLING));
+            connections.quiet += 1;
+        }
+        assert_eq!(connections.deadline(&http), Some(begin + COOLING));
+        let readable = Readiness { readable: true, ..Readiness::default() };
+        connections.table.busy_mut(busy).unwrap().notice(readable);
+
+        let now = begin + COOLING;
+        (0..2).for_each(|_| connections.look_at_cooling(now));
+        let rest = connections.table.idle(quiet, now).expect("at rest");
+        assert!(rest.requests == 7 && begin - rest.since < Duration::from_millis(17), "{rest:?}");
+        assert!(connections.table.busy_mut(busy).is_some());
+        assert_eq!(connections.cooling, [(busy, now + COOLING)]);
+    }
 
     #[test]
     fn many_that_are_overdue_at_once_are_woken_a_few_in_each_turn() {

@@ -74,7 +74,7 @@ impl Files {
     /// Answers whatever no other route of `router` does.
     pub(super) fn add_to(self, router: Router, clock: Clock) -> Router {
         let site = Arc::new(Site { files: self, clock, workers: Arc::new(Workers::start()) });
-        router.fallback(move |_| FileHandler::new(Arc::clone(&site)))
+        router.introduced(false).fallback(move |_| FileHandler::new(Arc::clone(&site)))
     }
 }
 

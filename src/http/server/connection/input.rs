@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Event, Phase, Received, ServerConnection};
-use crate::http::message::{BodyDecoder, Decoded, HeadProgress, parse_request, request_framing};
+use crate::http::message::{BodyDecoder, Decoded, HeadProgress, marked_framing, parse_marked_request};
 use crate::http::server::Reason;
 use crate::http::server::exchange::{Asked, Exchange, Reading, Writing};
 use crate::http::server::pace::Pace;
@@ -49,12 +49,11 @@ impl ServerConnection {
     /// The request's body is wanted: sends `100 Continue` if the client waits for it. Nothing without a body.
     pub fn accept_body(&mut self, now: Now) {
         let Some(exchange) = &mut self.exchange else { return };
-        match std::mem::replace(&mut exchange.reading, Reading::Done) {
-            Reading::Undecided(decoder) => exchange.reading = Reading::Body(decoder),
-            other => {
-                exchange.reading = other;
-                return;
-            }
+        if !matches!(exchange.reading, Reading::Undecided(_)) {
+            return;
+        }
+        if let Reading::Undecided(decoder) = std::mem::replace(&mut exchange.reading, Reading::Done) {
+            exchange.reading = Reading::Body(decoder);
         }
         if exchange.asked.expects_continue {
             exchange.write(now.at, |out| out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n"));
@@ -69,15 +68,16 @@ impl ServerConnection {
         self.settle(now.at);
     }
 
-    pub(super) fn let_body_go(&mut self) {
+    /// [`refuse_body`](Self::refuse_body), of which the consequences are drawn with what follows.
+    pub(in crate::http::server) fn let_body_go(&mut self) {
         let Some(exchange) = &mut self.exchange else { return };
+        if !matches!(exchange.reading, Reading::Undecided(_) | Reading::Body(_)) {
+            return;
+        }
         let (decoder, may_never_come) = match std::mem::replace(&mut exchange.reading, Reading::Done) {
             Reading::Undecided(decoder) => (decoder, exchange.asked.expects_continue),
             Reading::Body(decoder) => (decoder, false),
-            other => {
-                exchange.reading = other;
-                return;
-            }
+            Reading::Head(_) | Reading::Discard(_) | Reading::Done => return,
         };
         match decoder.remaining() {
             Some(0) => {}
@@ -111,7 +111,13 @@ impl ServerConnection {
         let first_due = self.deadline;
         let later_due = now.at.saturating_add(self.config.header_timeout);
         let head_due = if self.requests == 0 { first_due } else { later_due };
-        let exchange = self.exchange.get_or_insert_with(|| Box::new(Exchange::new(head_due)));
+        let exchange = self.exchange.get_or_insert_with(|| match self.spare.take() {
+            Some(mut spare) => {
+                spare.renew(head_due);
+                spare
+            }
+            None => Box::new(Exchange::new(head_due)),
+        });
         let result = match &mut exchange.reading {
             Reading::Head(_) => {
                 if exchange.is_between_requests() {
@@ -132,8 +138,8 @@ impl ServerConnection {
         })
     }
 
-    /// The stream has ended exactly with the body, and the event that says so is still owed.
-    fn awaits_end(&self) -> bool {
+    /// The body is complete, and the event that says so is still owed: there need be no more input for it.
+    pub(in crate::http::server) fn awaits_end(&self) -> bool {
         let reading = self.exchange.as_ref().map(|exchange| &exchange.reading);
         matches!(reading, Some(Reading::Body(decoder)) if decoder.remaining() == Some(0))
     }
@@ -141,16 +147,18 @@ impl ServerConnection {
     fn receive_head<'a>(&mut self, input: &'a [u8]) -> Result<Received<'a>, BadMessage> {
         let Some(exchange) = &mut self.exchange else { return Ok(Received::nothing(0)) };
         let Reading::Head(buffer) = &mut exchange.reading else { return Ok(Received::nothing(0)) };
-        let (request, consumed) = match buffer.feed(input, &self.config.head)? {
+        let ((request, marks), consumed) = match buffer.feed(input, &self.config.head)? {
             HeadProgress::Partial => return Ok(Received::nothing(input.len())),
-            HeadProgress::Complete { head, consumed, fields } => (parse_request(head, fields)?, consumed),
+            HeadProgress::Complete { head, consumed, fields } => {
+                (parse_marked_request(head, fields)?, consumed)
+            }
         };
-        exchange.asked = Asked::of(&request);
+        exchange.asked = Asked::of(&request, marks);
         exchange.writing = Writing::Awaited;
         exchange.held = false;
         exchange.pace = Pace::default();
         self.requests = self.requests.saturating_add(1);
-        let framing = request_framing(request.method(), request.version(), request.headers())?;
+        let framing = marked_framing(request.method(), request.version(), request.headers(), marks)?;
         let decoder = BodyDecoder::new(framing);
         exchange.reading =
             if framing.is_empty() { Reading::Body(decoder) } else { Reading::Undecided(decoder) };

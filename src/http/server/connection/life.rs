@@ -77,7 +77,7 @@ impl ServerConnection {
 
     /// FIN, and reading on for a while; or nothing more, if the peer has closed its side already.
     fn end_in_order(&mut self, now: Duration) {
-        self.exchange = None;
+        (self.exchange, self.spare) = (None, None);
         self.deadline = now.saturating_add(self.config.linger_timeout);
         self.phase = if self.peer_done { Phase::Closed } else { Phase::Lingering };
     }
@@ -111,7 +111,7 @@ impl ServerConnection {
                 let timeout = self.config.idle_timeout.unwrap_or(Duration::MAX);
                 self.deadline = now.saturating_add(timeout);
             }
-            self.exchange = None;
+            self.spare = self.exchange.take();
             self.settle_open(now);
         } else {
             exchange.keep_pace(now, &self.config);

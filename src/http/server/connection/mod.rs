@@ -92,7 +92,8 @@ enum Phase {
 ///
 /// Requests are answered one after another in the order in which they came; a pipelined one stays in the transport until
 /// the answer before it is complete. Memory is bounded by [`ServerConfig::head`] for input,
-/// [`ServerConfig::output_limit`] and one piece for output. An idle connection has no allocation.
+/// [`ServerConfig::output_limit`] and one piece for output. An idle connection keeps memory for its next
+/// request, a few kilobytes at most; who has very many drops it, and [resumes](Self::resume) another when that comes.
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
@@ -132,6 +133,8 @@ enum Phase {
 pub struct ServerConnection {
     config: Arc<ServerConfig>,
     exchange: Option<Box<Exchange>>,
+    /// The last exchange's memory, in which nothing is under way.
+    spare: Option<Box<Exchange>>,
     /// Without an exchange: when the first head has to be here, idleness ends, or lingering ends.
     deadline: Duration,
     /// Requests whose head was read.
@@ -152,6 +155,7 @@ impl ServerConnection {
             deadline: now.at.saturating_add(config.header_timeout),
             config,
             exchange: None,
+            spare: None,
             requests: 0,
             reasons: Reasons::default(),
             phase: Phase::Open,
@@ -166,6 +170,7 @@ impl ServerConnection {
         ServerConnection {
             config,
             exchange: None,
+            spare: None,
             deadline,
             requests,
             reasons: Reasons::default(),

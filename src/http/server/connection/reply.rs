@@ -6,9 +6,8 @@ use ::http::{HeaderMap, Response, StatusCode};
 
 use super::{Phase, ServerConnection};
 use crate::http::encoder::Encoder;
-use crate::http::message::ConnectionOptions;
 use crate::http::server::Reason;
-use crate::http::server::answer::{Persistence, encoder, plain_answer, write_head};
+use crate::http::server::answer::{Given, Persistence, encoder, plain_answer, write_head};
 use crate::http::server::exchange::{Asked, Exchange, Reading, Writing};
 use crate::http::{BadMessage, BodySize, Now, Piece};
 
@@ -36,10 +35,13 @@ impl ServerConnection {
         }
         let Some(asked) = self.exchange.as_ref().map(|exchange| exchange.asked) else { return };
         let encoder = encoder(response.status(), *response.body(), asked);
-        let persistence = self.persistence(asked, &encoder, response.headers());
+        let given = Given::by(response.headers());
+        let persistence = self.persistence(asked, &encoder, given);
         let Self { exchange: Some(exchange), config, .. } = self else { return };
         let is_whole = encoder.owes_nothing();
-        exchange.write(now.at, |out| write_head(out, &response, asked, persistence, config, now.date));
+        exchange.write(now.at, |out| {
+            write_head(out, &response, given, asked, persistence, config, &now.date);
+        });
         exchange.writing = Writing::Body(encoder);
         if is_whole {
             self.end(now, None);
@@ -101,15 +103,12 @@ impl ServerConnection {
         self.settle(now.at);
     }
 
-    fn persistence(&mut self, asked: Asked, encoder: &Encoder, headers: &HeaderMap) -> Persistence {
+    fn persistence(&mut self, asked: Asked, encoder: &Encoder, given: Given) -> Persistence {
         let left = self.config.max_requests.map(|max| max.saturating_sub(self.requests));
         if left == Some(0) && !self.last {
             self.reasons.insert(Reason::MaxRequests);
         }
-        self.last |= left == Some(0)
-            || !asked.persistent
-            || *encoder == Encoder::UntilClose
-            || ConnectionOptions::of(headers).close;
+        self.last |= left == Some(0) || !asked.persistent || *encoder == Encoder::UntilClose || given.close;
         match (self.last, asked.keep_alive) {
             (true, _) => Persistence::Close,
             (false, true) => Persistence::Announced { left },
