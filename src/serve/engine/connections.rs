@@ -17,6 +17,9 @@ use crate::serve::budget::budget_of_each;
 const RUNS: usize = 1024;
 /// How long a connection stays as it is after a request: the next one, if it comes soon, finds everything in place.
 const COOLING: Duration = Duration::from_millis(250);
+/// Connections that may do so at once: as many as are busy in turns on a crowded server. What they keep is bounded by this,
+/// and not by how many requests come in a moment.
+const COOLING_MOST: usize = 1024;
 /// Of those that cool down, how many are looked at when room is needed.
 const COOLING_LOOKS: usize = 16;
 
@@ -142,16 +145,26 @@ impl Connections {
         self.enqueue(socket);
     }
 
-    /// The first of those that cool down comes to rest, if nothing has been under way on it for long enough.
-    fn look_at_cooling(&mut self, now: Instant) {
+    /// The first of those that cool down comes to rest, if nothing has been under way on it for `long`.
+    fn look_at_cooling(&mut self, now: Instant, long: Duration) {
         let Some((socket, _)) = self.cooling.pop_front() else { return };
         let Some(connection) = self.table.busy_mut(socket) else { return };
-        match connection.rest(now).filter(|rest| rest.since + COOLING <= now) {
-            Some(rest) => {
+        match connection.rest(now) {
+            Some(rest) if rest.since + long <= now => {
                 self.quiet -= usize::from(connection.quiet);
                 self.table.rest(socket, rest);
             }
-            None => self.cooling.push_back((socket, now + COOLING)),
+            Some(_) => self.cooling.push_back((socket, now + COOLING)),
+            // It begins anew once what is under way is done.
+            None => connection.cooling = false,
+        }
+    }
+
+    /// The connection of `socket` stays as it is for a while, unless too many do: then the first of them does no more.
+    fn cool(&mut self, socket: SocketId, now: Instant) {
+        self.cooling.push_back((socket, now + COOLING));
+        if self.cooling.len() > COOLING_MOST {
+            self.look_at_cooling(now, Duration::ZERO);
         }
     }
 
@@ -159,7 +172,7 @@ impl Connections {
     pub(super) fn fire(&mut self, turn: &Turn<'_>) {
         self.now = turn.now;
         while self.cooling.front().is_some_and(|(_, at)| *at <= turn.now) {
-            self.look_at_cooling(turn.now);
+            self.look_at_cooling(turn.now, COOLING);
         }
         let mut due = Vec::new();
         self.wheel.expire(turn.now, &mut due);
@@ -247,24 +260,23 @@ impl Connections {
                 connection.queued = true;
                 self.ready.push_back(socket);
             }
-            Fate::Waits => {
-                match connection.rest(turn.now) {
-                    Some(Rest { waiting: Waiting::Next, .. }) => {
-                        connection.quiet = true;
-                        self.quiet += 1;
-                        if !std::mem::replace(&mut connection.cooling, true) {
-                            self.cooling.push_back((socket, turn.now + COOLING));
-                        }
-                    }
-                    // Nothing was asked.
-                    Some(rest) => return self.table.rest(socket, rest),
-                    None => {}
+            Fate::Waits => match connection.rest(turn.now) {
+                Some(Rest { waiting: Waiting::Next, .. }) => {
+                    connection.quiet = true;
+                    self.quiet += 1;
                 }
-            }
+                // Nothing was asked.
+                Some(rest) => return self.table.rest(socket, rest),
+                None => {}
+            },
         }
         let deadline = connection.deadline();
+        let begins_to_cool = connection.quiet && !std::mem::replace(&mut connection.cooling, true);
         if let (Some(deadline), Some(post)) = (deadline, self.table.post_of(socket)) {
             self.table.crew_mut().arm(&mut self.wheel, post, deadline);
+        }
+        if begins_to_cool {
+            self.cool(socket, turn.now);
         }
     }
 }
@@ -307,11 +319,29 @@ mod tests {
         connections.table.busy_mut(busy).unwrap().notice(readable);
 
         let now = begin + COOLING;
-        (0..2).for_each(|_| connections.look_at_cooling(now));
+        (0..2).for_each(|_| connections.look_at_cooling(now, COOLING));
         let rest = connections.table.idle(quiet, now).expect("at rest");
         assert!(rest.requests == 7 && begin - rest.since < Duration::from_millis(17), "{rest:?}");
-        assert!(connections.table.busy_mut(busy).is_some());
-        assert_eq!(connections.cooling, [(busy, now + COOLING)]);
+        assert!(connections.cooling.is_empty());
+        assert!(!connections.table.busy_mut(busy).expect("busy").cooling, "it is looked at when it is done");
+    }
+
+    #[test]
+    fn when_too_many_cool_down_the_first_of_them_rests_at_once() {
+        let (now, http) = (Instant::from_secs(100), Arc::new(ServerConfig::default()));
+        let mut connections = Connections::new(now);
+        let sockets = (0..=COOLING_MOST as u64).map(SocketId::from_bits);
+        for socket in sockets.clone() {
+            let mut connection = Connection::resume(socket, &http, Rest::new(7, now));
+            (connection.cooling, connection.quiet) = (true, true);
+            connections.table.insert([127, 0, 0, 1].into(), connection);
+            connections.quiet += 1;
+            connections.cool(socket, now);
+        }
+        let rest: Vec<_> = sockets.filter(|&socket| connections.table.idle(socket, now).is_some()).collect();
+        assert_eq!(rest, [SocketId::from_bits(0)]);
+        assert_eq!((connections.cooling.len(), connections.quiet), (COOLING_MOST, COOLING_MOST));
+        assert_eq!(connections.idle_len(), COOLING_MOST + 1);
     }
 
     #[test]
