@@ -90,24 +90,31 @@ impl Connection {
         Connection { kept: Some(rest), readable: false, ..Self::new(socket, connection) }
     }
 
-    /// What to keep of it if nothing is under way. One on which nothing was asked since it was woken waits on, and does not
-    /// begin anew; before the first request it is served until its header time-out.
-    pub(super) fn rest(&mut self, now: Instant) -> Option<Rest> {
-        let requests = self.requests();
-        let quiet = self.session.is_at_rest() && !self.readable && !self.failed && self.extra.is_none();
-        if !quiet {
-            return None;
+    /// Takes down since when nothing is under way, if that is so. One on which nothing was asked since it was woken waits
+    /// on, and does not begin anew.
+    pub(super) fn note_rest(&mut self, now: Instant) {
+        if !self.is_at_rest() {
+            return;
         }
-        match self.kept {
-            Some(rest) if rest.requests == requests && self.cooling => Some(rest),
-            Some(rest) if rest.requests == requests => {
-                (requests > 0).then_some(Rest { waiting: Waiting::Stirred, ..rest })
+        match &mut self.kept {
+            Some(rest) if rest.requests == self.session.connection().requests() => {
+                if !self.cooling {
+                    rest.waiting = Waiting::Stirred;
+                }
             }
-            _ => {
-                self.kept = Some(Rest::new(requests, now));
-                self.kept
-            }
+            _ => self.kept = Some(Rest::new(self.requests(), now)),
         }
+    }
+
+    /// What to keep of it, if nothing is under way. One that was stirred before its first request is served until its
+    /// header time-out.
+    pub(super) fn rest(&self) -> Option<Rest> {
+        let rest = self.kept.filter(|rest| rest.requests == self.requests() && self.is_at_rest())?;
+        (rest.requests > 0 || rest.waiting == Waiting::First).then_some(rest)
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.session.is_at_rest() && !self.readable && !self.failed && self.extra.is_none()
     }
 
     pub(super) fn socket(&self) -> SocketId {

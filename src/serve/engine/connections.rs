@@ -6,22 +6,16 @@ use std::sync::Arc;
 
 use super::Turn;
 use super::connection::{Connection, Fate};
+use super::cooling::Cooling;
 use super::table::{Rest, Table, Waiting};
 use super::wakes::Wakers;
 use super::wheel::Wheel;
-use crate::driver::{Duration, Event, Instant, SharedStack, SocketId};
+use crate::driver::{Event, Instant, SharedStack, SocketId};
 use crate::http::{ServerConfig, ServerConnection};
 use crate::serve::budget::budget_of_each;
 
 /// Connections that are looked at in one turn.
 const RUNS: usize = 1024;
-/// How long a connection stays as it is after a request: the next one, if it comes soon, finds everything in place.
-const COOLING: Duration = Duration::from_millis(250);
-/// Connections that may do so at once: as many as are busy in turns on a crowded server. What they keep is bounded by this,
-/// and not by how many requests come in a moment.
-const COOLING_MOST: usize = 1024;
-/// Of those that cool down, how many are looked at when room is needed.
-const COOLING_LOOKS: usize = 16;
 
 pub(super) struct Connections {
     table: Table,
@@ -29,10 +23,8 @@ pub(super) struct Connections {
     wheel: Wheel,
     /// Those that have something to do, each once.
     ready: VecDeque<SocketId>,
-    /// Those that are served, and on which nothing was under way a moment ago: each once, and when it is looked at again.
-    cooling: VecDeque<(SocketId, Instant)>,
-    /// Those of them on which nothing is under way.
-    quiet: usize,
+    /// Those that are served, and on which nothing was under way a moment ago.
+    cooling: Cooling,
     wakers: Wakers,
     /// The last turn's.
     now: Instant,
@@ -44,8 +36,7 @@ impl Connections {
             table: Table::new(),
             wheel: Wheel::new(now),
             ready: VecDeque::new(),
-            cooling: VecDeque::new(),
-            quiet: 0,
+            cooling: Cooling::default(),
             wakers: Wakers::default(),
             now,
         }
@@ -56,7 +47,7 @@ impl Connections {
     }
 
     pub(super) fn idle_len(&self) -> usize {
-        self.table.idle_len() + self.quiet
+        self.table.idle_len() + self.cooling.quiet()
     }
 
     /// When the next turn is due though nothing happens.
@@ -65,8 +56,8 @@ impl Connections {
             return Some(Instant::ZERO);
         }
         let idle = Waiting::ALL.into_iter().filter_map(|waiting| self.table.longest_idle(waiting, self.now));
-        let cooled = self.cooling.front().map(|(_, at)| *at);
-        idle.filter_map(|(_, rest)| rest.deadline(config)).chain(self.wheel.next()).chain(cooled).min()
+        let idle = idle.filter_map(|(_, rest)| rest.deadline(config));
+        idle.chain(self.wheel.next()).chain(self.cooling.deadline()).min()
     }
 
     /// Takes note of what has happened to one of ours; `false`: it is not.
@@ -129,15 +120,10 @@ impl Connections {
 
     /// The longest idle connection goes, if there is one.
     fn make_room(&mut self, turn: &Turn<'_>) {
-        let Connections { table, cooling, .. } = self;
-        let waiting = Waiting::ALL.into_iter().filter_map(|waiting| table.longest_idle(waiting, turn.now));
-        let longest = waiting.min_by_key(|(_, rest)| rest.since);
-        let cooling = cooling.iter().take(COOLING_LOOKS);
-        let cooling =
-            cooling.filter_map(|&(socket, _)| Some((socket, table.busy_mut(socket)?.rest(turn.now)?)));
-        let Some((socket, _)) = longest.into_iter().chain(cooling).min_by_key(|(_, rest)| rest.since) else {
-            return;
-        };
+        let waiting =
+            Waiting::ALL.into_iter().filter_map(|waiting| self.table.longest_idle(waiting, turn.now));
+        let idle = waiting.chain(self.cooling.longest_quiet(&self.table));
+        let Some((socket, _)) = idle.min_by_key(|(_, rest)| rest.since) else { return };
         self.wake(&turn.env.http, turn.now, socket);
         if let Some(connection) = self.table.busy_mut(socket) {
             connection.make_room(turn);
@@ -145,35 +131,10 @@ impl Connections {
         self.enqueue(socket);
     }
 
-    /// The first of those that cool down comes to rest, if nothing has been under way on it for `long`.
-    fn look_at_cooling(&mut self, now: Instant, long: Duration) {
-        let Some((socket, _)) = self.cooling.pop_front() else { return };
-        let Some(connection) = self.table.busy_mut(socket) else { return };
-        match connection.rest(now) {
-            Some(rest) if rest.since + long <= now => {
-                self.quiet -= usize::from(connection.quiet);
-                self.table.rest(socket, rest);
-            }
-            Some(_) => self.cooling.push_back((socket, now + COOLING)),
-            // It begins anew once what is under way is done.
-            None => connection.cooling = false,
-        }
-    }
-
-    /// The connection of `socket` stays as it is for a while, unless too many do: then the first of them does no more.
-    fn cool(&mut self, socket: SocketId, now: Instant) {
-        self.cooling.push_back((socket, now + COOLING));
-        if self.cooling.len() > COOLING_MOST {
-            self.look_at_cooling(now, Duration::ZERO);
-        }
-    }
-
     /// Deadlines that have come.
     pub(super) fn fire(&mut self, turn: &Turn<'_>) {
         self.now = turn.now;
-        while self.cooling.front().is_some_and(|(_, at)| *at <= turn.now) {
-            self.look_at_cooling(turn.now, COOLING);
-        }
+        self.cooling.fire(&mut self.table, turn.now);
         let mut due = Vec::new();
         self.wheel.expire(turn.now, &mut due);
         for post in due {
@@ -239,7 +200,6 @@ impl Connections {
         }
         self.ready.clear();
         self.cooling.clear();
-        self.quiet = 0;
         sockets.len()
     }
 
@@ -253,30 +213,29 @@ impl Connections {
     fn run_one(&mut self, turn: &Turn<'_>, socket: SocketId, budget: usize) {
         let Some(connection) = self.table.busy_mut(socket) else { return };
         connection.queued = false;
-        self.quiet -= usize::from(std::mem::take(&mut connection.quiet));
-        match connection.run(turn, &self.wakers.waker(&turn.env.wakes, socket), budget) {
+        self.cooling.stir(connection);
+        let fate = connection.run(turn, &self.wakers.waker(&turn.env.wakes, socket), budget);
+        let deadline = connection.deadline();
+        match fate {
             Fate::Gone(peer) => return self.table.remove(socket, peer.map(|peer| peer.ip())),
             Fate::More => {
                 connection.queued = true;
                 self.ready.push_back(socket);
             }
-            Fate::Waits => match connection.rest(turn.now) {
-                Some(Rest { waiting: Waiting::Next, .. }) => {
-                    connection.quiet = true;
-                    self.quiet += 1;
+            Fate::Waits => {
+                connection.note_rest(turn.now);
+                match connection.rest() {
+                    Some(Rest { waiting: Waiting::Next, .. }) => {
+                        self.cooling.calm(&mut self.table, socket, turn.now);
+                    }
+                    // Nothing was asked.
+                    Some(rest) => return self.table.rest(socket, rest),
+                    None => {}
                 }
-                // Nothing was asked.
-                Some(rest) => return self.table.rest(socket, rest),
-                None => {}
-            },
+            }
         }
-        let deadline = connection.deadline();
-        let begins_to_cool = connection.quiet && !std::mem::replace(&mut connection.cooling, true);
         if let (Some(deadline), Some(post)) = (deadline, self.table.post_of(socket)) {
             self.table.crew_mut().arm(&mut self.wheel, post, deadline);
-        }
-        if begins_to_cool {
-            self.cool(socket, turn.now);
         }
     }
 }
@@ -292,7 +251,7 @@ fn is_news(stack: &SharedStack, socket: SocketId) -> bool {
 mod tests {
     use super::*;
     use crate::device;
-    use crate::driver::Readiness;
+    use crate::driver::Duration;
     use crate::http::{Clock, Router};
     use crate::net::Network;
     use crate::serve::engine::{Environment, Wakes};
@@ -301,48 +260,6 @@ mod tests {
 
     /// More than a turn looks at, and some.
     const MANY: usize = 2 * RUNS + 100;
-
-    #[test]
-    fn who_is_asked_nothing_for_a_while_rests_and_who_is_busy_then_later() {
-        let (begin, http) = (Instant::from_secs(100), Arc::new(ServerConfig::default()));
-        let mut connections = Connections::new(begin);
-        let [quiet, busy] = [1, 2].map(SocketId::from_bits);
-        for socket in [quiet, busy] {
-            let mut connection = Connection::resume(socket, &http, Rest::new(7, begin));
-            (connection.cooling, connection.quiet) = (true, true);
-            connections.table.insert([127, 0, 0, 1].into(), connection);
-            connections.cooling.push_back((socket, begin + COOLING));
-            connections.quiet += 1;
-        }
-        assert_eq!(connections.deadline(&http), Some(begin + COOLING));
-        let readable = Readiness { readable: true, ..Readiness::default() };
-        connections.table.busy_mut(busy).unwrap().notice(readable);
-
-        let now = begin + COOLING;
-        (0..2).for_each(|_| connections.look_at_cooling(now, COOLING));
-        let rest = connections.table.idle(quiet, now).expect("at rest");
-        assert!(rest.requests == 7 && begin - rest.since < Duration::from_millis(17), "{rest:?}");
-        assert!(connections.cooling.is_empty());
-        assert!(!connections.table.busy_mut(busy).expect("busy").cooling, "it is looked at when it is done");
-    }
-
-    #[test]
-    fn when_too_many_cool_down_the_first_of_them_rests_at_once() {
-        let (now, http) = (Instant::from_secs(100), Arc::new(ServerConfig::default()));
-        let mut connections = Connections::new(now);
-        let sockets = (0..=COOLING_MOST as u64).map(SocketId::from_bits);
-        for socket in sockets.clone() {
-            let mut connection = Connection::resume(socket, &http, Rest::new(7, now));
-            (connection.cooling, connection.quiet) = (true, true);
-            connections.table.insert([127, 0, 0, 1].into(), connection);
-            connections.quiet += 1;
-            connections.cool(socket, now);
-        }
-        let rest: Vec<_> = sockets.filter(|&socket| connections.table.idle(socket, now).is_some()).collect();
-        assert_eq!(rest, [SocketId::from_bits(0)]);
-        assert_eq!((connections.cooling.len(), connections.quiet), (COOLING_MOST, COOLING_MOST));
-        assert_eq!(connections.idle_len(), COOLING_MOST + 1);
-    }
 
     #[test]
     fn many_that_are_overdue_at_once_are_woken_a_few_in_each_turn() {

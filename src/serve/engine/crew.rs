@@ -32,6 +32,10 @@ pub(super) struct Crew {
 }
 
 impl Crew {
+    pub(super) fn get(&self, post: Post) -> Option<&Connection> {
+        self.places.get(post.0 as usize)?.tenant.as_ref()?.as_ref().as_ref()
+    }
+
     pub(super) fn get_mut(&mut self, post: Post) -> Option<&mut Connection> {
         self.places.get_mut(post.0 as usize)?.tenant.as_mut()?.as_mut().as_mut()
     }

@@ -3,6 +3,7 @@
 mod access_log;
 mod connection;
 mod connections;
+mod cooling;
 mod crew;
 mod table;
 mod wakes;

@@ -161,6 +161,11 @@ impl Table {
     }
 
     /// The connection of a socket, if it is being served.
+    pub(super) fn busy(&self, socket: SocketId) -> Option<&Connection> {
+        self.crew.get(self.post_of(socket)?)
+    }
+
+    /// The same, to be changed.
     pub(super) fn busy_mut(&mut self, socket: SocketId) -> Option<&mut Connection> {
         self.crew.get_mut(self.post_of(socket)?)
     }
