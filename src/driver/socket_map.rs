@@ -45,8 +45,8 @@ impl Hasher for SocketHasher {
     }
 
     fn finish(&self) -> u64 {
-        // Every bit of the result depends on every bit of the number: the upper half of the product on the lower bits, the
-        // lower half on the upper ones.
+        // Every bit of the result depends on every bit of the number: a bit of the product only on those of the number up
+        // to it, so that its lower half, which is what finds a place, knows nothing of the upper bits; its upper half does.
         let product = u128::from(self.bits ^ self.secret) * u128::from(ODD);
         product as u64 ^ (product >> 64) as u64
     }

@@ -92,6 +92,11 @@ impl Output {
         }
     }
 
+    /// Gives the memory of a long queue back, if nothing waits: what is kept for the next answer is small.
+    pub(crate) fn release(&mut self) {
+        self.pieces.release_if_empty();
+    }
+
     /// Gives the first piece away.
     pub(crate) fn take(&mut self) -> Option<Piece> {
         let mut piece = self.pieces.pop_front()?;
@@ -149,6 +154,17 @@ mod tests {
         output.push(Cow::Owned(vec![7; SPARE_LIMIT + 1]));
         output.advance(SPARE_LIMIT + 1);
         assert_eq!(output.spare.capacity(), 0);
+    }
+
+    #[test]
+    fn a_queue_that_was_long_gives_its_memory_back() {
+        let mut output = Output::default();
+        (0..100).for_each(|_| output.push(Cow::Borrowed(&[b'x'; COPY_LIMIT + 1])));
+        output.release();
+        assert!(output.pieces.allocated() > 0, "it is not empty");
+        output.advance(output.len());
+        output.release();
+        assert_eq!(output.pieces.allocated(), 0);
     }
 
     #[test]

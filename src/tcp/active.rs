@@ -214,3 +214,25 @@ impl Due {
     pub(super) const NOTHING: Due =
         Due { syn: false, routine_ack: false, probe: false, retransmit: false, tail_probe: false };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buffer::Pool;
+    use crate::tcp::recovery::delivery::Snapshot;
+
+    #[test]
+    fn what_is_to_be_sent_again_begins_as_if_nothing_had_been() {
+        let mut outgoing = Outgoing::default();
+        outgoing.queue.write(&Pool::new(), b"abc");
+        outgoing.records.end_at(SeqNumber(3));
+        outgoing.tail = Tail { more: true, held: true, pushed: true };
+        outgoing.log.push(SeqNumber(0), 3, 100, Instant::from_millis(1), Snapshot::default());
+        outgoing.rate.start(Instant::from_millis(1));
+        outgoing.paced_until = Instant::from_millis(2);
+        let new = format!("{:?}", Outgoing::default());
+        assert_ne!(format!("{outgoing:?}"), new);
+        outgoing.renew();
+        assert_eq!(format!("{outgoing:?}"), new);
+    }
+}

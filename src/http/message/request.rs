@@ -20,6 +20,8 @@ const FEW_VALUES: usize = 2;
 
 /// Parses a complete head, as [`HeadBuffer`](super::HeadBuffer) delivers it, with `fields` field lines.
 ///
+/// The values of the fields may share a copy of the head: whoever keeps one of them for long should keep a copy of it.
+///
 /// # Errors
 /// Everything that the head alone can be refused for; the framing of the body is looked at separately, by
 /// [`request_framing`](super::request_framing).

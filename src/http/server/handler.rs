@@ -67,7 +67,8 @@ pub enum Appetite {
 /// }
 /// ```
 pub trait Handler: Send {
-    /// The request, and how its body is delimited.
+    /// The request, and how its body is delimited. The values of its fields may share a copy of the head: whoever keeps
+    /// one of them for longer than the answer takes should keep a copy of it.
     fn on_head(&mut self, request: Request<()>, body: Framing) {
         let _ = (request, body);
     }

@@ -111,6 +111,7 @@ impl ServerConnection {
                 let timeout = self.config.idle_timeout.unwrap_or(Duration::MAX);
                 self.deadline = now.saturating_add(timeout);
             }
+            exchange.output.release();
             self.spare = self.exchange.take();
             self.settle_open(now);
         } else {

@@ -1,5 +1,7 @@
 //! Bodies that are streamed, both ways.
 
+use std::sync::Mutex;
+
 use super::*;
 
 #[test]
@@ -123,4 +125,55 @@ fn a_body_without_a_head_is_the_handlers_fault() {
     let mut client = Client::connect();
     assert_eq!(statuses(&client.exchange("GET /headless HTTP/1.1\r\nHost: h\r\n\r\n")), ["500"]);
     assert_eq!(client.reasons(), [Reason::HandlerBroken]);
+}
+
+/// Writes down how it is called, and answers once it has all of the request.
+struct Diary(Arc<Mutex<Vec<&'static str>>>);
+
+impl Diary {
+    fn note(&self, call: &'static str) {
+        self.0.lock().unwrap().push(call);
+    }
+}
+
+impl Handler for Diary {
+    fn on_head(&mut self, _request: Request<()>, _body: Framing) {
+        self.note("head");
+    }
+
+    fn on_body(&mut self, _piece: &[u8]) {
+        self.note("body");
+    }
+
+    fn on_end(&mut self, _trailers: Option<HeaderMap>) {
+        self.note("end");
+    }
+
+    fn appetite(&self) -> Appetite {
+        Appetite::Hungry
+    }
+
+    fn poll_response(&mut self, _cx: &mut Context<'_>, _budget: usize) -> Poll<Step> {
+        self.note("poll");
+        match self.0.lock().unwrap().contains(&"end") {
+            true => Poll::Ready(Step::Whole(Response::new(Piece::default()))),
+            false => Poll::Pending,
+        }
+    }
+}
+
+#[test]
+fn who_is_shown_the_last_of_a_request_is_shown_its_end_before_the_answer_is_asked_for() {
+    let request = "POST /diary HTTP/1.1\r\nHost: h\r\n";
+    for (rest, calls) in [
+        ("\r\n", &["head", "end", "poll"][..]),
+        ("Content-Length: 3\r\n\r\nabc", &["head", "poll", "body", "end", "poll"]),
+    ] {
+        let diary = Arc::new(Mutex::new(Vec::new()));
+        let mut client = Client::connect();
+        let pages = Arc::clone(&diary);
+        client.router = Router::new().stream(Method::POST, "/diary", move |_| Diary(Arc::clone(&pages)));
+        client.send([request, rest].concat());
+        assert_eq!(*diary.lock().unwrap(), calls);
+    }
 }

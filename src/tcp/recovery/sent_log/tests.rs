@@ -186,3 +186,14 @@ fn reversed_and_foreign_blocks_are_harmless() {
     assert_eq!(log.mark_sacked(&blocks(&[(500, 300), (5000, 6000)]), &mut |_| ()), 0);
     log.check(SeqNumber(0), SeqNumber(1150)).unwrap();
 }
+
+#[test]
+fn a_log_that_was_cleared_is_as_good_as_new() {
+    let mut log = log();
+    log.mark_sacked(&blocks(&[(300, 500)]), &mut |_| ());
+    log.mark_all_lost();
+    log.mark_sacked(&blocks(&[(1000, 1100)]), &mut |_| ());
+    assert!(log.sacked() > 0 && log.lost() > 0 && log.first_hole().is_some());
+    log.clear();
+    assert_eq!(format!("{log:?}"), format!("{:?}", SentLog::default()));
+}
