@@ -73,6 +73,49 @@ fn deadlines_are_met_to_less_than_a_millisecond() {
     assert!(*best < Duration::from_micros(500), "the best was {best:?} late");
 }
 
+/// Wants a turn so long after the one in which it is told so, says that it has heard, and then how late that turn came.
+struct Sleeper {
+    waits: Receiver<Duration>,
+    due: Option<Instant>,
+    heard: Sender<()>,
+    late: Sender<Duration>,
+}
+
+impl Application for Sleeper {
+    fn turn(&mut self, _: &SharedStack, now: Instant, _: &[Event]) {
+        if let Some(due) = self.due.take_if(|due| *due <= now) {
+            let _ = self.late.send(now - due);
+        }
+        if let Ok(wait) = self.waits.try_recv() {
+            self.due = Some(now + wait);
+            let _ = self.heard.send(());
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.due
+    }
+}
+
+#[test]
+fn a_deadline_that_is_brought_forward_or_put_off_is_met() {
+    let (driver, _peer) = drivers();
+    let ((order, waits), (heard, hears), (late, lateness)) = (channel(), channel(), channel());
+    driver.shared().attach(Box::new(Sleeper { waits, due: None, heard, late }));
+    let wait_for = |milliseconds| {
+        order.send(Duration::from_millis(milliseconds)).unwrap();
+        driver.shared().ringer().ring();
+        hears.recv_timeout(PATIENCE).unwrap();
+        sleep(Duration::from_millis(5)); // the loop sleeps by now, with its timer set
+    };
+    wait_for(3_600_000);
+    wait_for(10);
+    lateness.recv_timeout(PATIENCE).expect("a turn before what the timer was set to first");
+    wait_for(20);
+    wait_for(60);
+    lateness.recv_timeout(PATIENCE).expect("a turn after what the timer was set to first");
+}
+
 #[test]
 fn an_idle_loop_sleeps() {
     let (driver, _peer) = drivers();
